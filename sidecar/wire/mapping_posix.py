@@ -15,6 +15,7 @@ class Mapping:
 
     def __init__(self, fd: int, size: int, *, name: str, keep_fd: bool) -> None:
         self.name = name
+        self.identity = os.fstat(fd).st_ino  # descriptor numbers are used again, inodes of memfds are not
         self.buffer = mmap.mmap(fd, size)
         self._fd: int | None = fd if keep_fd else None
         if not keep_fd:

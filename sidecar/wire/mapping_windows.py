@@ -49,6 +49,7 @@ class Mapping:
 
     def __init__(self, kernel32: Any, handle: int, size: int, *, name: str) -> None:
         self.name = name
+        self.identity = 0  # names are random and never used again
         self._kernel32 = kernel32
         self._handle: int | None = handle
         # Asking for `size` bytes fails if the mapping is smaller, so a short mapping is never read past its end.

@@ -31,7 +31,12 @@ class Lane:
     def __init__(self, mapping: Mapping, offer: ShmOffer) -> None:
         self.offer = offer
         self._mapping = mapping
-        self._view = memoryview(mapping.buffer)
+        self._view = memoryview(mapping.buffer).cast("B")  # ctypes views start as "<B"
+
+    @property
+    def identity(self) -> int:
+        """What tells this mapping from a later one under the same name."""
+        return self._mapping.identity
 
     @property
     def capacity(self) -> int:
@@ -102,12 +107,19 @@ def create_lane(*, slot_bytes: int, up: int, down: int) -> Lane:
     return Lane(mapping, ShmOffer(name=mapping.name, bytes=total, slot_bytes=slot_bytes, up=up, down=down))
 
 
-def open_lane(offer: ShmOffer) -> Lane:
-    """Opens the mapping that a peer offers. Raises `OSError` or `ValueError` where it cannot be used."""
+def open_lane(offer: ShmOffer, *, identity: int | None = None) -> Lane:
+    """Opens the mapping that a peer offers. Raises `OSError` or `ValueError` where it cannot be used.
+
+    `identity`, where it is known, guards against a name that meanwhile stands for another mapping.
+    """
     slots = offer.up + offer.down
     if offer.slot_bytes <= HEADER or slots <= 0 or slots * offer.slot_bytes > offer.bytes or offer.bytes > 2**33:
         raise ValueError("the offered mapping has impossible sizes")
-    return Lane(open_existing(offer.name, offer.bytes), offer)
+    mapping = open_existing(offer.name, offer.bytes)
+    if identity is not None and mapping.identity != identity:
+        mapping.close()
+        raise ValueError("the name stands for another mapping now")
+    return Lane(mapping, offer)
 
 
 class SlotPool:

@@ -1,0 +1,1 @@
+"""Reads TFLite flatbuffers into plain, typed graphs."""

@@ -1,0 +1,1 @@
+"""Models and time: packs, the ONNX Runtime behind one door, the scheduler."""

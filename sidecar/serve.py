@@ -1,0 +1,135 @@
+"""Puts the server together: packs, workers, gateway, socket. The only place that knows all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .config import ServeConfig
+from .engine.registry import Registry
+from .server import app, auth, discovery
+from .server.gateway import Gateway
+from .server.workers import Workers
+from .wire.ops import OPS
+from .worker.supervisor import WorkerHandle, WorkerSettings
+
+log = logging.getLogger("vitrine.serve")
+LANES = ("frame", "general")
+REFRESH_S = 1.0
+
+
+class Packs:
+    """What is installed, looked up at most once a second, since every call asks."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._installed: frozenset[str] = frozenset()
+        self._looked_at = float("-inf")
+
+    def missing(self, models: tuple[str, ...]) -> list[str]:
+        """Those of the named models that are not installed."""
+        absent = [name for name in models if name not in self._installed]
+        if absent and time.monotonic() - self._looked_at > REFRESH_S:
+            self._look()
+            absent = [name for name in models if name not in self._installed]
+        return absent
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Every known model: `{name, state, device, bytes, licence}`."""
+        self._look()
+        return self._registry.listing()
+
+    def _look(self) -> None:
+        self._looked_at = time.monotonic()
+        self._installed = frozenset(row["name"] for row in self._registry.listing() if row["state"] == "installed")
+
+
+def warm_models(lane: str, installed: Callable[[tuple[str, ...]], list[str]]) -> list[str]:
+    """Models that a lane's ops need and that are installed."""
+    wanted = sorted({name for rule in OPS.values() if rule.lane == lane for name in rule.models})
+    missing = set(installed(tuple(wanted)))
+    return [name for name in wanted if name not in missing]
+
+
+def serve(config: ServeConfig, *, on_listening: Callable[[int], None] | None = None) -> int:
+    """Runs the server until it is told to stop. Raises `CannotListen` or `AlreadyRunning` before anything starts."""
+    run_file = discovery.run_file(config.run_dir)
+    discovery.refuse_second(run_file)
+    listener = app.bind(config.host, config.port)
+    registry = Registry(config.packs)
+    packs = Packs(registry)
+    settings = WorkerSettings(
+        packs=str(registry.root),
+        providers=list(config.providers),
+        threads=config.threads,
+        log_level=config.log_level,
+    )
+    handles = [
+        WorkerHandle(lane, settings, warm=warm_models(lane, packs.missing) if config.warm else []) for lane in LANES
+    ]
+    token = auth.new_token()
+
+    async def main() -> None:
+        workers = Workers(handles)
+        gateway = Gateway(token=token, workers=workers, packs=packs)
+        workers.start()
+        await app.run(
+            gateway,
+            listener,
+            token=token,
+            run_dir=config.run_dir,
+            parent_pid=config.parent_pid,
+            allow_hosts=config.allow_hosts,
+            allow_origins=config.allow_origins,
+            on_listening=on_listening or (lambda port: log.info("listening on port %d", port)),
+        )
+
+    with asyncio.Runner(loop_factory=_loop_factory()) if sys.version_info >= (3, 11) else _Runner() as runner:
+        runner.run(main())
+    return 0
+
+
+class _Runner:
+    """`asyncio.Runner` for Python 3.10."""
+
+    def __enter__(self) -> _Runner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def run(self, main: Any) -> None:
+        factory = _loop_factory()
+        loop = factory() if factory is not None else asyncio.new_event_loop()
+        try:
+            asyncio.set_event_loop(loop)
+            loop.run_until_complete(main)
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it exists; Windows has none."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def default_threads() -> int:
+    """Threads of one model run: all cores but one, which the game or the gateway needs."""
+    return max(1, (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2) - 1)
+
+
+def packs_folder(config: ServeConfig) -> Path:
+    """Where this server looks for packs."""
+    return Registry(config.packs).root

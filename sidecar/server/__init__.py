@@ -1,0 +1,1 @@
+"""The gateway process: the event loop and nothing slow."""

@@ -1,0 +1,293 @@
+"""Open calls of all connections, and the way of each through the scheduler to a worker and back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..engine.scheduler import Dropped, Job, Scheduler, Step
+from ..errors import Cancelled, Unavailable, VitrineError, from_wire
+from ..wire import codec
+from ..wire.messages import Timing
+from ..wire.ops import OpRule
+from .connection import Connection
+from .stats import Stats
+
+
+@dataclass(eq=False)
+class OpenCall:
+    """A call that has not been answered; `live` turns false once it has been, whatever still runs for it."""
+
+    connection: Connection
+    id: int
+    op: str
+    rule: OpRule
+    prio: str
+    budget_ms: float | None
+    read_at: float
+    live: bool = True
+    frames_in: int = 0
+    frames_out: int = 0
+    superseded: int = 0
+    running: Work | None = None
+
+
+@dataclass(eq=False)
+class Work:
+    """What a job carries: its call, the peer's message, the client's slots that it reads, the server's it may fill."""
+
+    call: OpenCall
+    step: Step
+    raw: bytes
+    slots: list[int]
+    read_at: float
+    number: int = 0
+    started_at: float = 0.0
+    grants: list[tuple[int, int]] = field(default_factory=list)
+    job: Job[Work] | None = None
+
+
+class Bench(Protocol):
+    """The workers, as the calls see them: one a lane."""
+
+    def idle(self, lane: str) -> bool:
+        """Whether the lane's worker is ready and has no job."""
+
+    def run(self, lane: str, work: Work) -> None:
+        """Hands a job to the lane's worker."""
+
+    def cancel(self, lane: str, number: int) -> None:
+        """Asks a running job to stop."""
+
+    def close_stream(self, lane: str, conn: int, call: int) -> None:
+        """Tells the worker to forget a B call."""
+
+
+class Calls:
+    """Routes calls. Every call gets exactly one end; every slot that was handed over goes back exactly once."""
+
+    def __init__(self, scheduler: Scheduler[Work], bench: Bench, stats: Stats) -> None:
+        self.scheduler = scheduler
+        self.changed: Callable[[], None] = lambda: None
+        self._bench = bench
+        self._stats = stats
+        self._open: dict[tuple[int, int], OpenCall] = {}
+        self._running: dict[int, Work] = {}
+        self._numbers = 0
+
+    # -- from the peer -------------------------------------------------------------------------------------------
+
+    def open(self, call: OpenCall, raw: bytes, slots: list[int], key: object | None) -> None:
+        """Queues a call for a worker."""
+        self._open[(call.connection.number, call.id)] = call
+        step: Step = "open" if call.rule.kind == "B" else "call"
+        work = Work(call, step, raw, slots, call.read_at)
+        deadline = float("inf")
+        if call.budget_ms is not None and step == "call":
+            deadline = call.read_at + call.budget_ms / 1000
+        job = Job(call, call.rule.lane, call.prio, step, work, call.read_at, deadline, key)
+        work.job = job
+        self._settle(self.scheduler.submit(job))
+        self.pump(call.rule.lane)
+
+    def push(self, call: OpenCall, step: Step, raw: bytes, slots: list[int]) -> None:
+        """Queues more input of a B call."""
+        now = time.monotonic()
+        if step == "frame":
+            call.frames_in += 1
+            self._stats.frame("in")
+        work = Work(call, step, raw, slots, now)
+        deadline = float("inf")
+        if call.budget_ms is not None and step != "end":
+            deadline = now + call.budget_ms / 1000
+        job = Job(call, call.rule.lane, call.prio, step, work, now, deadline)
+        work.job = job
+        self._settle(self.scheduler.push(job))
+        self.pump(call.rule.lane)
+
+    def find(self, connection: Connection, call_id: int) -> OpenCall | None:
+        """The open call of this id, if a worker has to do with it."""
+        return self._open.get((connection.number, call_id))
+
+    def open_in(self, lane: str) -> list[OpenCall]:
+        """The B calls that a lane's worker holds state for."""
+        return [call for call in self._open.values() if call.rule.lane == lane and call.rule.kind == "B"]
+
+    def stop(self, call: OpenCall, error: VitrineError | None) -> None:
+        """Ends a call before its time at every layer; without an error the peer has been told already, or is gone."""
+        if not call.live:
+            return
+        for dropped in self.scheduler.withdraw(call):
+            self._give_back(dropped.job.payload)
+        if call.running is not None:
+            self._bench.cancel(call.rule.lane, call.running.number)
+        if call.rule.kind == "B":
+            self._bench.close_stream(call.rule.lane, call.connection.number, call.id)
+        if error is not None:
+            self.fail(call, error)
+        else:
+            self._forget(call, "cancelled")
+
+    def cancel(self, call: OpenCall) -> None:
+        """The peer's `cancel`."""
+        self.stop(call, Cancelled("The call was cancelled."))
+
+    def stop_connection(self, connection: Connection) -> None:
+        """The connection is gone: everything of it stops."""
+        for call in [call for call in self._open.values() if call.connection is connection]:
+            self.stop(call, None)
+
+    # -- to and from the workers ---------------------------------------------------------------------------------
+
+    def pump(self, lane: str) -> None:
+        """Gives a lane's worker its next job if it is free."""
+        if not self._bench.idle(lane):
+            return
+        job, dropped = self.scheduler.next_job(lane, time.monotonic())
+        self._settle(dropped)
+        if job is not None:
+            self._run(job.payload)
+        self.changed()
+
+    def _run(self, work: Work) -> None:
+        self._numbers += 1
+        work.number = self._numbers
+        work.started_at = time.monotonic()
+        work.call.running = work
+        connection = work.call.connection
+        if connection.mapped and connection.down is not None and work.step not in ("open", "layers", "end"):
+            count = 1 if work.step == "frame" else 3
+            work.grants = [grant for _ in range(count) if (grant := connection.down.take()) is not None]
+        self._running[work.number] = work
+        self._bench.run(work.call.rule.lane, work)
+
+    def answered(self, number: int, body: bytes, timing: tuple[float, float, float], used: list[int]) -> None:
+        """A worker's result."""
+        work = self._finish(number)
+        if work is None:
+            return
+        self._return_grants(work, keep=used if work.call.live else [])
+        if work.call.live:
+            self._deliver(work, body, timing, used)
+        self._after(work)
+
+    def refused(self, number: int, code: str, message: str, retry_ms: int | None) -> None:
+        """A worker's failure: a bad frame fails its whole stream."""
+        work = self._finish(number)
+        if work is None:
+            return
+        self._return_grants(work, keep=[])
+        if work.call.live:
+            self.stop(work.call, from_wire(code, message, retry_ms))
+        self._after(work)
+
+    def worker_lost(self, lane: str, running: list[int]) -> None:
+        """A worker died: what it ran fails, and so does every B call whose state died with it."""
+        error = Unavailable("The engine worker stopped; it is being started again, send the call again.", retry_ms=1000)
+        for number in running:
+            work = self._finish(number)
+            if work is not None:
+                self._return_grants(work, keep=[])
+                self.stop(work.call, error)
+                self._give_back(work)
+        for call in self.open_in(lane):
+            self.stop(call, error)
+
+    def _finish(self, number: int) -> Work | None:
+        work = self._running.pop(number, None)
+        if work is None:
+            return None
+        work.call.running = None
+        assert work.job is not None
+        self.scheduler.finished(work.job, time.monotonic() - work.started_at)
+        return work
+
+    def _after(self, work: Work) -> None:
+        self._give_back(work)
+        work.call.connection.flush()
+        self.pump(work.call.rule.lane)
+
+    def _deliver(self, work: Work, body: bytes, timing: tuple[float, float, float], used: list[int]) -> None:
+        call, session = work.call, work.call.connection.session
+        now = time.monotonic()
+        tm = Timing(
+            queue_ms=1000 * (work.started_at - work.read_at),
+            decode_ms=timing[0],
+            infer_ms=timing[1],
+            encode_ms=timing[2],
+            total_ms=1000 * (now - work.read_at),
+        )
+        if work.step == "call":
+            session.done(call.id, body, tm)
+            self._stats.took(call.op, now - work.read_at)
+            self._forget(call, "ok")
+        elif work.step == "end":
+            if call.rule.frames:
+                counts = {"frames_in": call.frames_in, "frames_out": call.frames_out, "superseded": call.superseded}
+                body = codec.encode(counts)
+            session.done(call.id, body, tm)
+            self._forget(call, "ok")
+        elif body != EMPTY:
+            self._part(work, body, tm, used)
+            self._stats.took(call.op, now - work.read_at)
+
+    def _part(self, work: Work, body: bytes, tm: Timing, used: list[int]) -> None:
+        call, connection = work.call, work.call.connection
+        if not call.rule.frames:
+            connection.session.part(call.id, body, tm)
+            return
+        call.frames_out += 1
+        self._stats.frame("out")
+        dropped = connection.session.frame_part(call.id, body, tm, used)
+        if dropped is not None:  # the reader is slow: an answered frame was never sent
+            call.frames_out -= 1
+            call.superseded += 1
+            self._stats.frame("superseded")
+            if connection.down is not None:
+                connection.down.give_back(dropped)
+
+    # -- ends ----------------------------------------------------------------------------------------------------
+
+    def fail(self, call: OpenCall, error: VitrineError) -> None:
+        """Answers a call with a fail."""
+        if call.live and call.connection.session.is_open(call.id):
+            call.connection.session.fail(call.id, error)
+        self._forget(call, error.code)
+        call.connection.flush()
+
+    def _forget(self, call: OpenCall, code: str) -> None:
+        if call.live:
+            call.live = False
+            self._open.pop((call.connection.number, call.id), None)
+            self._stats.ended(call.op, code)
+
+    def _settle(self, dropped: list[Dropped[Work]]) -> None:
+        """Jobs that will not run: their slots go back, their call fails or, for a frame, goes on."""
+        for item in dropped:
+            work = item.job.payload
+            self._give_back(work)
+            if item.error is not None:
+                self.stop(work.call, item.error)
+            elif work.step == "frame" and work.call.live:
+                work.call.superseded += 1
+                self._stats.frame("superseded")
+
+    def expire(self) -> None:
+        """Fails the waiting calls whose budget is over."""
+        self._settle(self.scheduler.expire(time.monotonic()))
+
+    def _give_back(self, work: Work) -> None:
+        if work.slots:
+            work.call.connection.release(work.slots)
+            work.slots = []
+
+    def _return_grants(self, work: Work, *, keep: list[int]) -> None:
+        pool = work.call.connection.down
+        if pool is not None:
+            pool.give_back(slot for slot, _ in work.grants if slot not in keep)
+
+
+EMPTY = codec.encode({})
+

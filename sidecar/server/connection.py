@@ -1,0 +1,282 @@
+"""One client's socket: the thin driver between asyncio, the WebSocket protocol and `ServerSession`.
+
+Sockets read here, messages decided there: bytes go through `websockets`' protocol without I/O, whole messages through
+the session, events to the gateway, and what they queued goes back out while the transport takes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from typing import Protocol
+
+from websockets.exceptions import InvalidHandshake
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from ..wire.messages import SUBPROTOCOL, Limits, ShmRef
+from ..wire.ops import KINDS
+from ..wire.session import HELLO_BYTES, Close, Event, ServerSession, State
+from ..wire.shm import Lane, SlotPool
+from .http import Pages, text
+
+log = logging.getLogger("vitrine.connections")
+HELLO_S = 5.0
+UNSENT_S = 5.0
+UNSENT_BYTES = 8 * 2**20
+CLOSING_S = 2.0
+SLICE = 64 * 1024
+EVENTS_AT_ONCE = 32
+_silent = logging.getLogger("vitrine.websocket")
+_silent.setLevel(logging.CRITICAL)
+
+
+class Owner(Protocol):
+    """The gateway, as a connection sees it."""
+
+    pages: Pages
+    limits: Limits
+
+    def admits(self, connection: Connection) -> bool:
+        """Whether one more connection may wait for its welcome."""
+
+    def handle(self, connection: Connection, event: Event) -> None:
+        """Acts on one event of the session."""
+
+    def left(self, connection: Connection) -> None:
+        """The connection is gone."""
+
+
+class Connection(asyncio.Protocol):
+    """One TCP connection: a plain HTTP request, or a WebSocket that speaks `vitrine.v1`."""
+
+    def __init__(self, owner: Owner, number: int) -> None:
+        self.number = number
+        self.session = ServerSession(kinds=KINDS, limits=owner.limits)
+        self.opened_at = time.monotonic()
+        self.lane: Lane | None = None
+        self.mapped = False
+        self.down: SlotPool | None = None
+        self.held: set[int] = set()
+        self.client = ""
+        self._owner = owner
+        self._protocol = ServerProtocol(
+            subprotocols=None,
+            select_subprotocol=None,
+            extensions=None,
+            max_size=HELLO_BYTES,
+            logger=_silent,
+        )
+        self._transport: asyncio.Transport | None = None
+        self._paused_since: float | None = None
+        self._closing_since: float | None = None
+        self._fragments: list[bytes] = []
+        self._backlog: list[bytes] = []
+        self._flushing = False
+
+    # -- asyncio's side ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport.set_write_buffer_limits(high=256 * 1024, low=64 * 1024)
+        if not self._owner.admits(self):
+            transport.write(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        if self._backlog:
+            self._backlog.append(data)
+        else:
+            self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        """Parses in slices, and gives the loop back between slices to a peer that sends very many small messages."""
+        for start in range(0, len(data), SLICE):
+            self._protocol.receive_data(data[start : start + SLICE])
+            if self._drain_events() > EVENTS_AT_ONCE and start + SLICE < len(data):
+                self._backlog.insert(0, data[start + SLICE :])
+                self._pause_reading()
+                return
+
+    def _pause_reading(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+        asyncio.get_running_loop().call_soon(self._resume)
+
+    def _resume(self) -> None:
+        if not self._backlog:
+            return
+        self._feed(self._backlog.pop(0))
+        if self._backlog:
+            asyncio.get_running_loop().call_soon(self._resume)
+        elif self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def eof_received(self) -> None:
+        self._protocol.receive_eof()
+        self._drain_events()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._backlog.clear()
+        self._owner.left(self)
+        self.session.connection_lost()
+        if self.lane is not None:
+            self.lane.close()
+            self.lane = None
+
+    def pause_writing(self) -> None:
+        self._paused_since = time.monotonic()
+
+    def resume_writing(self) -> None:
+        self._paused_since = None
+        self.flush()
+
+    # -- the WebSocket's side ------------------------------------------------------------------------------------
+
+    def _drain_events(self) -> int:
+        events = self._protocol.events_received()
+        self._flushing = True  # answers to everything that one read brought leave together
+        try:
+            for event in events:
+                if isinstance(event, Request):
+                    self._shake_hands(event)
+                elif isinstance(event, Frame):
+                    self._frame(event)
+        finally:
+            self._flushing = False
+        self.flush()
+        return len(events)
+
+    def _shake_hands(self, request: Request) -> None:
+        response: Response | None
+        bare = False
+        try:
+            response = self._owner.pages.answer(request)
+        except InvalidHandshake:
+            response = text(403, "The request's headers are not valid.")
+        if response is None:
+            response = self._protocol.accept(request)
+            offered = ",".join(request.headers.get_all("Sec-WebSocket-Protocol"))
+            if SUBPROTOCOL in [item.strip() for item in offered.split(",")] and response.status_code == 101:
+                response.headers["Sec-WebSocket-Protocol"] = SUBPROTOCOL
+            elif response.status_code == 101:
+                bare = True
+        self._protocol.send_response(response)
+        self._write()
+        if bare:
+            self.close(4001, f"ask for the subprotocol {SUBPROTOCOL}")
+
+    def _frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.TEXT:
+            self._act(self.session.receive_text())
+        elif frame.opcode in (Opcode.BINARY, Opcode.CONT):
+            if frame.fin and not self._fragments:
+                self._act(self.session.receive(bytes(frame.data)))
+                return
+            self._fragments.append(bytes(frame.data))
+            if frame.fin:
+                message, self._fragments = b"".join(self._fragments), []
+                self._act(self.session.receive(message))
+
+    def _act(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Close):
+                self.close(event.code, event.reason)
+            else:
+                self._owner.handle(self, event)
+
+    # -- what the gateway uses -----------------------------------------------------------------------------------
+
+    @property
+    def open(self) -> bool:
+        """Whether calls can be answered."""
+        return self.session.state is State.OPEN
+
+    def welcomed(self) -> None:
+        """From now on messages may be as large as the limits say."""
+        self._protocol.max_message_size = self.session.limits.message_bytes
+
+    def hold(self, refs: list[ShmRef]) -> bool:
+        """Takes ownership of the slots that a message hands over; False if one is impossible or already ours."""
+        lane = self.lane
+        slots = {ref.slot for ref in refs}
+        if lane is None or len(slots) != len(refs) or not self.held.isdisjoint(slots):
+            return False
+        if any(ref.slot >= lane.offer.up or ref.length > lane.capacity for ref in refs):
+            return False
+        self.held |= slots
+        return True
+
+    def release(self, slots: list[int]) -> None:
+        """Gives the client's slots back to it."""
+        mine = [slot for slot in slots if slot in self.held]
+        self.held.difference_update(mine)
+        if mine and self.open:
+            self.session.free(mine)
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what waits, as long as the transport takes it."""
+        if self._flushing or self._transport is None or self._protocol.state is not OPEN:
+            return
+        while self._paused_since is None and (message := self.session.next_to_send()) is not None:
+            self._protocol.send_binary(message)
+            self._write()
+        if self._paused_since is not None and self.session.unsent_bytes > UNSENT_BYTES:
+            self.close(4008, "the reader is too slow")
+
+    def close(self, code: int, reason: str) -> None:
+        """Closes the WebSocket; nothing more is read or written after the close frame."""
+        if self._closing_since is not None:
+            return
+        if self.session.state is not State.CLOSED:
+            while self._paused_since is None and (message := self.session.next_to_send()) is not None:
+                self._protocol.send_binary(message)
+            self.session.refuse(code, reason)
+        self._closing_since = time.monotonic()
+        if self._protocol.state is OPEN:
+            self._protocol.fail(code, reason[:120])
+        self._write()
+        if self._transport is not None and code == 4008:
+            self._transport.abort()  # its buffer is full of what nobody reads
+
+    def tick(self, now: float) -> None:
+        """Called every half second: late hellos, stuck readers, peers that do not finish closing."""
+        if self._transport is None:
+            return
+        if self._closing_since is not None:
+            if now - self._closing_since > CLOSING_S:
+                self._transport.abort()
+        elif self.session.state in (State.FRESH, State.GREETED) and now - self.opened_at > HELLO_S:
+            if self._protocol.state is OPEN:
+                self._act(self.session.hello_late())
+            else:
+                self._transport.abort()
+        elif self._paused_since is not None and now - self._paused_since > UNSENT_S:
+            self.close(4008, "the reader is too slow")
+
+    def abort(self) -> None:
+        """Drops the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _write(self) -> None:
+        transport = self._transport
+        for data in self._protocol.data_to_send():
+            if transport is None or transport.is_closing():
+                return
+            if data:
+                transport.write(data)
+            else:
+                transport.write_eof()  # a full close could reset the connection under the last frame
+        if transport is not None and self._protocol.close_expected() and self._closing_since is None:
+            self._closing_since = time.monotonic()

@@ -1,0 +1,359 @@
+"""The gateway: connections on one side, workers on the other, calls in between. Everything here runs on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from .. import __version__
+from ..engine.scheduler import Scheduler
+from ..errors import BadRequest, ModelLoading, NotFound, VitrineError
+from ..wire import codec
+from ..wire.messages import Free, Hello, Limits, Pace, Ping, ServerInfo, Timing
+from ..wire.ops import LATER, OPS, EchoArgs, OpRule
+from ..wire.session import Cancel, End, Event, Opened, Pushed, Refs, Violation
+from ..wire.shm import Lane, SlotPool, create_lane
+from . import auth
+from .calls import Calls, OpenCall, Work
+from .connection import Connection
+from .http import Pages
+from .models import ModelOps
+from .stats import Stats
+from .workers import Workers
+
+log = logging.getLogger("vitrine.gateway")
+WAITING_CONNECTIONS = 16
+CONNECTIONS = 128
+SLOT_BYTES = 8 * 2**20 + 64 * 1024 + 64
+UP, DOWN = 8, 8
+TICK_S = 0.5
+
+
+class PackStates(Protocol):
+    """What the gateway asks about installed packs."""
+
+    def missing(self, models: tuple[str, ...]) -> list[str]:
+        """Those of the named models that are not installed."""
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Every known model: `{name, state, device, bytes, licence}`."""
+
+
+class Gateway:
+    """Owner of every connection; `workers` and `packs` are handed in, `pages` once the port is known."""
+
+    pages: Pages
+
+    def __init__(self, *, token: str, workers: Workers, packs: PackStates, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.stats = Stats()
+        self._token = token
+        self._packs = packs
+        self._workers = workers
+        self._scheduler: Scheduler[Work] = Scheduler(workers.lanes)
+        self._calls = Calls(self._scheduler, workers, self.stats)
+        self._models = ModelOps(workers, packs, self._busy_streams)
+        self._connections: dict[int, Connection] = {}
+        self._numbers = 0
+        self._started_at = time.monotonic()
+        self._deadline: asyncio.TimerHandle | None = None
+        self._ticker: asyncio.TimerHandle | None = None
+        self._calls.changed = self._watch_deadlines
+        workers.answered = self._calls.answered
+        workers.refused = self._calls.refused
+        workers.lost = self._worker_lost
+        workers.ready = self._worker_ready
+        workers.noted = self._note_model
+        self._handlers: dict[type, Callable[[Connection, Any], None]] = {
+            Hello: self._hello,
+            Opened: self._opened,
+            Pushed: self._pushed,
+            End: self._ended,
+            Cancel: self._cancelled,
+            Violation: self._violated,
+            Refs: lambda connection, event: self._refuse_refs(connection, event.refs),
+            Free: self._freed,
+            Ping: self._pinged,
+            Pace: lambda connection, event: None,  # kept for the governor
+        }
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def connect(self) -> Connection:
+        """A protocol for one accepted socket."""
+        self._numbers += 1
+        connection = Connection(self, self._numbers)
+        return connection
+
+    def start_ticking(self) -> None:
+        """Begins the half-second watch over slow and silent peers."""
+        now = time.monotonic()
+        for connection in list(self._connections.values()):
+            connection.tick(now)
+        self._ticker = asyncio.get_running_loop().call_later(TICK_S, self.start_ticking)
+
+    async def shut_down(self, *, in_ms: int = 500) -> None:
+        """Tells everybody, closes every connection, stops the workers."""
+        for connection in list(self._connections.values()):
+            if connection.open:
+                connection.session.note("shutdown", {"in_ms": in_ms})
+                connection.flush()
+            connection.close(1001, "the server stops")
+        await asyncio.sleep(0)
+        for timer in (self._ticker, self._deadline):
+            if timer is not None:
+                timer.cancel()
+        await self._workers.stop()
+        for connection in list(self._connections.values()):
+            connection.abort()
+
+    # -- connections ---------------------------------------------------------------------------------------------
+
+    def admits(self, connection: Connection) -> bool:
+        """At most 16 connections may wait for their welcome, and 128 may be open in all."""
+        waiting = sum(1 for other in self._connections.values() if not other.open)
+        self._connections[connection.number] = connection
+        return waiting < WAITING_CONNECTIONS and len(self._connections) <= CONNECTIONS
+
+    def left(self, connection: Connection) -> None:
+        """The connection is gone: its calls stop at every layer, its memory goes."""
+        if self._connections.pop(connection.number, None) is None:
+            return
+        self._calls.stop_connection(connection)
+        self._models.forget(connection)
+        self._workers.detach(connection)
+
+    def handle(self, connection: Connection, event: Event) -> None:
+        """Acts on one event of a session."""
+        self._handlers[type(event)](connection, event)
+
+    def _hello(self, connection: Connection, hello: Hello) -> None:
+        if not auth.same(self._token, hello.token):
+            connection.close(1008, "the token is wrong; read it from run.json")
+            return
+        if hello.shm:
+            self._make_lane(connection)
+        offer = connection.lane.offer if connection.lane is not None else None
+        server = ServerInfo(name="vitrine", version=__version__, pid=os.getpid())
+        name = f"s{connection.number}-{os.urandom(4).hex()}"
+        connection.session.welcome(session=name, server=server, ops=self._answerable(), shm=offer)
+        connection.client = name
+        connection.welcomed()
+        connection.flush()
+        log.info("%s: %s %s", name, hello.client.name, hello.client.version)
+
+    def _make_lane(self, connection: Connection) -> None:
+        try:
+            connection.lane = create_lane(slot_bytes=SLOT_BYTES, up=UP, down=DOWN)
+        except OSError as error:
+            log.warning("no shared memory for a connection (%s); its pictures go inline", error.strerror)
+            return
+        connection.down = SlotPool(range(UP, UP + DOWN))
+        self._workers.attach(connection)
+
+    def _answerable(self) -> list[str]:
+        return [name for name, rule in OPS.items() if not self._packs.missing(rule.models)]
+
+    # -- calls ---------------------------------------------------------------------------------------------------
+
+    def _opened(self, connection: Connection, event: Opened) -> None:
+        call = event.call
+        self.stats.opened(call.op)
+        if event.refs and not connection.hold(event.refs):
+            self._refuse_refs(connection, event.refs)
+            self._fail(connection, call.id, call.op, _bad_reference())
+            return
+        slots = [ref.slot for ref in event.refs]
+        rule = OPS.get(call.op)
+        if rule is None or (missing := self._packs.missing(rule.models)):
+            connection.release(slots)
+            self._fail(connection, call.id, call.op, _not_here(call.op, rule, missing if rule else []))
+        elif rule.lane == "gateway":
+            connection.release(slots)
+            self._answer_here(connection, event)
+        elif call.op == "server.echo" and not slots and call.a.get("where", "gateway") == "gateway":
+            self._echo(connection, event)
+        elif not self._workers.warm(rule.lane):
+            connection.release(slots)
+            loading = ModelLoading("Its models are still being loaded; try again shortly.", retry_ms=500)
+            self._fail(connection, call.id, call.op, loading)
+        else:
+            key = None if call.key is None else (connection.number, call.op, call.key)
+            prio = call.prio or rule.prio
+            opened = OpenCall(connection, call.id, call.op, rule, prio, call.budget_ms, time.monotonic())
+            self._calls.open(opened, event.raw, slots, key)
+
+    def _echo(self, connection: Connection, event: Opened) -> None:
+        """`server.echo` at the gateway: what came inline goes straight back."""
+        call = event.call
+        try:
+            args = msgspec.convert(call.a, EchoArgs)
+        except msgspec.ValidationError as error:
+            self._fail(connection, call.id, call.op, BadRequest(f"An argument is not valid: {error}."))
+            return
+        result = {name: call.a[name] for name in ("data", "image") if name in call.a}
+        assert args.where == "gateway"
+        connection.session.done(call.id, codec.encode(result), Timing())
+        self.stats.ended(call.op, "ok")
+
+    def _answer_here(self, connection: Connection, event: Opened) -> None:
+        call = event.call
+        if call.op == "server.stats":
+            connection.session.done(call.id, codec.encode(self.snapshot()), Timing())
+            self.stats.ended(call.op, "ok")
+            return
+        self._models.start(connection, call, lambda result: self._model_answer(connection, call.id, call.op, result))
+
+    def _model_answer(
+        self, connection: Connection, call_id: int, op: str, result: dict[str, Any] | VitrineError
+    ) -> None:
+        if isinstance(result, VitrineError):
+            self._fail(connection, call_id, op, result)
+            return
+        if connection.open and connection.session.is_open(call_id):
+            connection.session.done(call_id, codec.encode(result), Timing())
+            self.stats.ended(op, "ok")
+            connection.flush()
+
+    def _fail(self, connection: Connection, call_id: int, op: str, error: VitrineError) -> None:
+        if connection.open and connection.session.is_open(call_id):
+            connection.session.fail(call_id, error)
+            self.stats.ended(op, error.code)
+            connection.flush()
+
+    def _pushed(self, connection: Connection, event: Pushed) -> None:
+        call = self._calls.find(connection, event.push.id)
+        if call is None:
+            return
+        if event.refs and not connection.hold(event.refs):
+            self._refuse_refs(connection, event.refs)
+            self._calls.stop(call, _bad_reference())
+            return
+        d = event.push.d
+        step: Any = "push"
+        if call.rule.frames:
+            step = "frame" if d.get("image") is not None else "layers"
+            if step == "frame" and d.get("layers") is not None:
+                step = "push"  # it changes a state too, so it must not be dropped
+        self._calls.push(call, step, event.raw, [ref.slot for ref in event.refs])
+
+    def _ended(self, connection: Connection, end: End) -> None:
+        call = self._calls.find(connection, end.id)
+        if call is not None:
+            self._calls.push(call, "end", b"", [])
+
+    def _cancelled(self, connection: Connection, cancel: Cancel) -> None:
+        call = self._calls.find(connection, cancel.id)
+        if call is not None:
+            self._calls.cancel(call)
+        else:
+            self._models.cancel(connection, cancel.id)
+
+    def _violated(self, connection: Connection, violation: Violation) -> None:
+        """The session has failed the call already; its work stops."""
+        call = self._calls.find(connection, violation.id)
+        if call is not None:
+            self._calls.stop(call, None)
+        self._models.drop(connection, violation.id)
+
+    def _refuse_refs(self, connection: Connection, refs: list[Any]) -> None:
+        """Slots that came with a message that was not taken go straight back, unless they are in use here."""
+        if connection.lane is None or not connection.open:
+            return
+        up = connection.lane.offer.up
+        back = sorted({ref.slot for ref in refs if ref.slot < up} - connection.held)
+        if back:
+            connection.session.free(back)
+            connection.flush()
+
+    def _freed(self, connection: Connection, free: Free) -> None:
+        connection.mapped = connection.lane is not None
+        if connection.down is not None:
+            connection.down.give_back(free.slots)
+
+    def _pinged(self, connection: Connection, ping: Ping) -> None:
+        now_us = time.monotonic_ns() // 1000
+        connection.session.pong(ping.c0, now_us, time.monotonic_ns() // 1000)
+        connection.flush()
+
+    # -- workers -------------------------------------------------------------------------------------------------
+
+    def _worker_lost(self, lane: str, running: list[int]) -> None:
+        self._calls.worker_lost(lane, running)
+
+    def _worker_ready(self, lane: str) -> None:
+        for connection in self._connections.values():
+            if connection.lane is not None:
+                self._workers.attach(connection, lane=lane)
+        self._calls.pump(lane)
+
+    def _busy_streams(self, model: str) -> int:
+        """How many open calls hold on to a model."""
+        lanes = self._workers.lanes
+        return sum(model in call.rule.models for lane in lanes for call in self._calls.open_in(lane))
+
+    def _note_model(self, name: str, state: str) -> None:
+        for connection in self._connections.values():
+            if connection.open:
+                connection.session.note("model", {"name": name, "state": state})
+                connection.flush()
+
+    def _watch_deadlines(self) -> None:
+        """Keeps one timer at the earliest budget that runs out while its call waits."""
+        due = self._scheduler.next_deadline()
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if due != float("inf"):
+            delay = max(0.0, due - time.monotonic()) + 0.001
+            self._deadline = asyncio.get_running_loop().call_later(delay, self._expire)
+
+    def _expire(self) -> None:
+        self._deadline = None
+        self._calls.expire()
+        self._watch_deadlines()
+
+    # -- looking -------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """The result of `server.stats`."""
+        return {
+            "version": __version__,
+            "uptime_s": time.monotonic() - self._started_at,
+            "providers": self._workers.providers(),
+            "workers": self._workers.describe(),
+            "sessions": sum(1 for connection in self._connections.values() if connection.open),
+            "queues": self._scheduler.depths(),
+            "models": self._workers.models(),
+            "counters": self.stats.counters(),
+        }
+
+    def readiness(self) -> dict[str, Any]:
+        """`{ready, models, progress}` for `/healthz` and `/readyz`."""
+        return self._workers.readiness()
+
+    def metrics(self) -> bytes:
+        """The Prometheus text."""
+        sessions = sum(1 for connection in self._connections.values() if connection.open)
+        restarts = {worker["name"]: worker["restarts"] for worker in self._workers.describe()}
+        return self.stats.exposition(depths=self._scheduler.depths(), sessions=sessions, restarts=restarts)
+
+
+def _bad_reference() -> BadRequest:
+    return BadRequest("A shared-memory reference lies outside the mapping, or its slot was not given back yet.")
+
+
+def _not_here(op: str, rule: OpRule | None, missing: list[str]) -> NotFound:
+    if rule is None:
+        assert op in LATER
+        return NotFound(f"{op} is not part of this version; see ops in the welcome.")
+    return NotFound(f"{op} needs models that are not installed; run: vitrine models install {rule.pack}")
+
+
+__all__ = ["Gateway", "Lane"]

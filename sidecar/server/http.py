@@ -1,0 +1,119 @@
+"""Plain HTTP on the same port, decided without I/O: who may ask, and what the few pages answer."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+from websockets.datastructures import Headers
+from websockets.exceptions import MultipleValuesError
+from websockets.http11 import Request, Response
+
+from ..wire.messages import PATH
+
+SECURITY = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+}
+REASONS = {200: "OK", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
+REASONS |= {421: "Misdirected Request", 503: "Service Unavailable"}
+
+
+@dataclass(frozen=True)
+class Door:
+    """Which `Host` and `Origin` are let in, on which port."""
+
+    port: int
+    allow_hosts: frozenset[str] = frozenset()
+    allow_origins: frozenset[str] = frozenset()
+    own_hosts: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        own = frozenset(f"{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]"))
+        object.__setattr__(self, "own_hosts", own)
+
+    def refusal(self, headers: Headers) -> str | None:
+        """Why this request is not let in, or None. A page of another site sends its own `Origin` (or `null`)."""
+        try:
+            host, origin = headers.get("Host", ""), headers.get("Origin")
+        except MultipleValuesError:
+            return "Host or Origin is given twice."
+        if host.lower() not in self.own_hosts and host not in self.allow_hosts:
+            return "This Host is not allowed; ask for 127.0.0.1 or start the server with --allow-host."
+        if origin is None or origin in self.allow_origins:
+            return None
+        if origin.lower() in {f"http://{name}" for name in self.own_hosts}:
+            return None
+        return "This Origin is not allowed; start the server with --allow-origin."
+
+
+@dataclass(frozen=True)
+class Pages:
+    """What the plain pages show; `readiness` answers `{ready, models, progress}`, `metrics` the Prometheus text."""
+
+    door: Door
+    token: str
+    readiness: Callable[[], dict[str, Any]]
+    metrics: Callable[[], bytes]
+
+    def answer(self, request: Request) -> Response | None:
+        """The response to a plain request or a refused one; None lets a WebSocket handshake go on."""
+        refusal = self.door.refusal(request.headers)
+        if refusal is not None:
+            return text(403, refusal)
+        path = request.path.split("?", 1)[0]
+        if path == PATH and request.headers.get("Upgrade", "").lower() == "websocket":
+            return None
+        page = self._pages().get(path)
+        return page(request) if page is not None else text(404, "There is nothing here.")
+
+    def _pages(self) -> dict[str, Callable[[Request], Response]]:
+        return {
+            "/healthz": lambda _: as_json(200, self.readiness()),
+            "/readyz": self._ready,
+            "/metrics": self._metrics,
+            "/": lambda _: _dashboard("index.html", "text/html; charset=utf-8"),
+            "/dashboard.js": lambda _: _dashboard("dashboard.js", "text/javascript; charset=utf-8"),
+        }
+
+    def _ready(self, _: Request) -> Response:
+        state = self.readiness()
+        return as_json(200 if state["ready"] else 503, state)
+
+    def _metrics(self, request: Request) -> Response:
+        expected = f"Bearer {self.token}".encode()
+        offered = request.headers.get_all("Authorization")
+        if len(offered) != 1 or not hmac.compare_digest(expected, offered[0].encode("utf-8", "replace")):
+            return text(401, "Send the token of run.json as Authorization: Bearer TOKEN.")
+        return _response(200, self.metrics(), "text/plain; version=0.0.4; charset=utf-8")
+
+
+def text(status: int, message: str) -> Response:
+    """A plain sentence."""
+    return _response(status, (message + "\n").encode(), "text/plain; charset=utf-8")
+
+
+def as_json(status: int, value: dict[str, Any]) -> Response:
+    """A JSON object."""
+    return _response(status, json.dumps(value).encode(), "application/json")
+
+
+def _dashboard(name: str, kind: str) -> Response:
+    return _response(200, resources.files(__package__).joinpath("dashboard", name).read_bytes(), kind)
+
+
+def _response(status: int, body: bytes, kind: str) -> Response:
+    headers: Iterable[tuple[str, str]] = {
+        "Content-Type": kind,
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        **SECURITY,
+    }.items()
+    return Response(status, REASONS[status], Headers(headers), body)

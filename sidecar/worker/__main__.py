@@ -1,0 +1,68 @@
+"""`python -m sidecar.worker`: started by the gateway only, with its sockets and settings on standard input."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import msgspec
+import psutil
+
+from . import handoff
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What the gateway tells a worker at its start."""
+
+    name: str
+    packs: str
+    providers: list[str]
+    threads: int
+    warm: list[str]
+    gateway_pid: int
+    log_level: str = "INFO"
+
+
+def main() -> int:
+    """Runs one worker until its gateway closes the socket."""
+    (data, control), line = handoff.receive(sys.stdin.buffer)
+    settings = msgspec.convert(line, Settings)
+    logging.basicConfig(level=settings.log_level, format=f"%(asctime)s %(levelname)s {settings.name} %(message)s")
+    _yield_to_the_game()
+    _die_with(settings.gateway_pid)
+    import cv2
+
+    from ..engine.registry import Registry
+    from ..engine.runtime import Runtime
+    from .engine import Engine
+
+    cv2.setNumThreads(1)
+    runtime = Runtime(Registry(settings.packs), providers=settings.providers, threads=settings.threads)
+    try:
+        Engine(data, control, runtime).serve(warm=settings.warm)
+    except (ConnectionError, KeyboardInterrupt):
+        logging.getLogger("vitrine.worker").info("the gateway is gone")
+    return 0
+
+
+def _yield_to_the_game() -> None:
+    process = psutil.Process()
+    process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 10)
+
+
+def _die_with(gateway_pid: int) -> None:
+    """Linux: ask the kernel to end this process with its gateway; elsewhere the closed socket ends it."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+    import signal
+
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != gateway_pid:  # it died before the request reached the kernel
+        raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
