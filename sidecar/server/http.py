@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-from websockets.datastructures import Headers
-from websockets.exceptions import MultipleValuesError
+from websockets.datastructures import Headers, MultipleValuesError
 from websockets.http11 import Request, Response
 
 from ..wire.messages import PATH

@@ -75,14 +75,15 @@ class ClientSession:
         """Takes one whole binary message. Raises `RemoteProtocolError`; an unknown `t` is skipped with None."""
         try:
             value = codec.decode(data)
-            kind = SERVER_TYPES.get(value.get("t"))  # type: ignore[arg-type]
+            tag = value.get("t")
+            kind = SERVER_TYPES.get(tag) if type(tag) is str else None
             if kind is None:
                 return None
             message: ServerMessage = msgspec.convert(value, kind)
         except (codec.Malformed, msgspec.ValidationError) as error:
             raise RemoteProtocolError(f"the server sent an invalid message: {error}") from error
         if kind not in READS[self.state]:
-            raise RemoteProtocolError(f"{value['t']} came while the connection is {self.state.value}")
+            raise RemoteProtocolError(f"{tag} came while the connection is {self.state.value}")
         self._account(message)
         return message
 

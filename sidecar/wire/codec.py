@@ -94,8 +94,8 @@ def encode_with_raw(head: dict[str, Any], key: str, raw: bytes, tail: dict[str, 
 def survey(value: object) -> list[ShmRef]:
     """Walks a decoded value once and returns its shared-memory references in order.
 
-    Raises `BadValue` for a float that is NaN or infinite, an unknown extension, more than `MAX_NODES` nodes or
-    `MAX_DEPTH` levels.
+    Raises `BadValue` for a float that is NaN or infinite, a key that is not a string, an unknown extension, more than
+    `MAX_NODES` nodes or `MAX_DEPTH` levels.
     """
     refs: list[ShmRef] = []
     stack: list[tuple[object, int]] = [(value, 0)]
@@ -107,6 +107,8 @@ def survey(value: object) -> list[ShmRef]:
         if kind is dict or kind is list:
             if depth >= MAX_DEPTH:
                 raise BadValue(f"the value is nested deeper than {MAX_DEPTH} levels")
+            if kind is dict and not all(type(key) is str for key in item):  # type: ignore[attr-defined]
+                raise BadValue("a key is not a string")
             children = list(item.values()) if kind is dict else item  # type: ignore[attr-defined]
             if seen + len(stack) + len(children) > MAX_NODES:  # type: ignore[arg-type]
                 raise BadValue(f"the value has more than {MAX_NODES} entries")

@@ -37,6 +37,8 @@ from .messages import (
 Kind = Literal["U", "S", "B"]
 HELLO_BYTES = 4096
 FRAME_PARTS_WAITING = 2
+CLOSE_BYTES = 120  # a control frame holds 125, two of them the code
+FAIL_BYTES = 300
 
 
 class State(Enum):
@@ -158,11 +160,12 @@ class ServerSession:
             value = codec.decode(data)
         except codec.Malformed as error:
             return [self._close(4000, f"not one msgpack map: {error}")]
-        kind = CLIENT_TYPES.get(value.get("t"))  # type: ignore[arg-type]
+        tag = value.get("t")
+        kind = CLIENT_TYPES.get(tag) if type(tag) is str else None
         if kind is None:
             return [self._close(4000, "a message has no known t")]
         if kind not in READS[self.state]:
-            return [self._close(4001, f"{value['t']} is not allowed while the connection is {self.state.value}")]
+            return [self._close(4001, f"{tag} is not allowed while the connection is {self.state.value}")]
         return self._take(kind, value, data)
 
     def receive_text(self) -> list[Event]:
@@ -182,7 +185,7 @@ class ServerSession:
 
     def _close(self, code: int, reason: str) -> Close:
         self.connection_lost()
-        return Close(code, reason)
+        return Close(code, _cut(reason, CLOSE_BYTES))
 
     def _take(self, kind: type, value: dict[str, Any], raw: bytes) -> list[Event]:
         if kind is Hello:
@@ -211,7 +214,7 @@ class ServerSession:
             codec.survey(value)
             hello = msgspec.convert(value, Hello)
         except (codec.BadValue, msgspec.ValidationError) as error:
-            return [self._close(4000, f"hello is not valid: {error}"[:120])]
+            return [self._close(4000, f"hello is not valid: {error}")]
         self.state = State.GREETED
         return [hello]
 
@@ -219,7 +222,7 @@ class ServerSession:
         """A known message with a wrong field: the call that it names fails; without one the connection closes."""
         call_id = value.get("id")
         if kind not in (Call, Push, End, Cancel) or type(call_id) is not int or not 0 <= call_id < 2**32:
-            return [self._close(4000, f"{value['t']} is not valid: {error}"[:120])]
+            return [self._close(4000, f"{value['t']} is not valid: {error}")]
         handed = [Refs(refs)] if (refs := _refs_in(value)) else []
         if kind is Call:
             if call_id in self._calls:
@@ -289,7 +292,9 @@ class ServerSession:
 
     def part(self, call_id: int, body: bytes, tm: Timing) -> None:
         """Sends a part; `body` is the encoded map `d`."""
-        self._queue(self._numbered(call_id, self._call("part", call_id), body, tm))
+        call = self._call("part", call_id)
+        self._number_waiting(call_id)
+        self._queue(self._numbered(call_id, call, body, tm))
 
     def frame_part(self, call_id: int, body: bytes, tm: Timing, slots: Sequence[int] = ()) -> tuple[int, ...] | None:
         """Sends a part that a newer one may replace while it waits: at most 2 wait, the newest wins.
@@ -359,13 +364,17 @@ class ServerSession:
         return codec.encode_with_raw(head, "d", body, {"tm": _timing(tm)})
 
     def _end(self, call_id: int, data: bytes) -> None:
-        for unsent in self._frames.pop(call_id, ()):  # parts still waiting keep their place before the end
+        self._number_waiting(call_id)
+        del self._calls[call_id]
+        self._queue(data)
+
+    def _number_waiting(self, call_id: int) -> None:
+        """Frame parts that still wait keep their place before what follows, so their numbers are given now."""
+        for unsent in self._frames.pop(call_id, ()):
             position = self._outbox.index(unsent)
             numbered = self._numbered(call_id, self._calls[call_id], unsent.data, unsent.tm or Timing())
             self.unsent_bytes += len(numbered) - len(unsent.data)
             self._outbox[position] = _Unsent(numbered)
-        del self._calls[call_id]
-        self._queue(data)
 
     def _refuse(self, call_id: int, error: VitrineError) -> None:
         self._queue(_fail(call_id, error))
@@ -388,10 +397,15 @@ class ServerSession:
 
 
 def _fail(call_id: int, error: VitrineError) -> bytes:
-    message: dict[str, Any] = {"t": "fail", "id": call_id, "code": error.code, "msg": str(error)}
+    message: dict[str, Any] = {"t": "fail", "id": call_id, "code": error.code, "msg": _cut(str(error), FAIL_BYTES)}
     if error.retry_ms is not None:
         message["retry_ms"] = error.retry_ms
     return codec.encode(message)
+
+
+def _cut(text: str, size: int) -> str:
+    """At most `size` bytes of UTF-8: a message may quote what the peer sent, which may be megabytes."""
+    return text.encode("utf-8", "replace")[:size].decode("utf-8", "ignore")
 
 
 def _timing(tm: Timing) -> dict[str, float]:

@@ -1,0 +1,1 @@
+"""Lowers TFLite graphs to ONNX: NHWC outside, NCHW inside."""

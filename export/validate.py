@@ -1,0 +1,113 @@
+"""A conversion is published only after this: its graph, then names, then shapes, then values against the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from .errors import AtolError, GraphError, NamesError, ShapeError
+from .reference import Reference
+from .spec import ModelSpec
+
+ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
+_SEED = 20240229
+
+
+def validate(spec: ModelSpec, source: bytes, converted: bytes) -> dict[str, float]:
+    """Checks a converted model and returns, by output, the largest absolute difference from the source interpreter.
+
+    Raises `GraphError`, `NamesError`, `ShapeError` or `AtolError`, in this order of checks.
+    """
+    check_graph(onnx.load_model_from_string(converted))
+    session = _session(converted)
+    check_tensors(spec, session)
+    return check_values(spec, Reference(source), session)
+
+
+def check_graph(model: onnx.ModelProto) -> None:
+    """Refuses custom operator domains, local functions, subgraphs and data outside the file."""
+    domains = {opset.domain for opset in model.opset_import} | {node.domain for node in model.graph.node}
+    if not domains <= ALLOWED_DOMAINS:
+        raise GraphError(f"The model uses the operator domains {sorted(domains - ALLOWED_DOMAINS)}.")
+    if model.functions:
+        raise GraphError("The model defines functions of its own.")
+    tensors = list(model.graph.initializer)
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g") or attribute.graphs:
+                raise GraphError(f"The node {node.name} holds a graph of its own.")
+            tensors.extend([attribute.t, *attribute.tensors])
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data for tensor in tensors):
+        raise GraphError("The model keeps data outside its file.")
+    if model.graph.sparse_initializer:
+        raise GraphError("The model holds sparse initializers.")
+
+
+def check_tensors(spec: ModelSpec, session: ort.InferenceSession) -> None:
+    """Compares names, then shapes and types, of inputs and outputs with the recipe."""
+    for kind, found, wanted in (
+        ("input", session.get_inputs(), [spec.input]),
+        ("output", session.get_outputs(), [output.tensor for output in spec.outputs]),
+    ):
+        if [tensor.name for tensor in found] != [tensor.name for tensor in wanted]:
+            raise NamesError(f"{spec.name}: the {kind}s are called {[tensor.name for tensor in found]}.")
+        for tensor, want in zip(found, wanted, strict=True):
+            if tuple(tensor.shape) != want.shape or tensor.type != "tensor(float)":
+                raise ShapeError(f"{spec.name}: the {kind} {want.name} is {tensor.type} {tensor.shape}.")
+
+
+def check_values(spec: ModelSpec, reference: Reference, session: ort.InferenceSession) -> dict[str, float]:
+    """Runs both on every probe and compares each output with its tolerance."""
+    worst = {output.tensor.name: 0.0 for output in spec.outputs}
+    for probe in probes(spec):
+        expected = reference.run(probe)
+        found = dict(zip(worst, session.run(list(worst), {spec.input.name: probe}), strict=True))
+        for output in spec.outputs:
+            name = output.tensor.name
+            want = expected[output.source].reshape(output.tensor.shape)
+            difference = float(np.abs(found[name] - want).max())
+            worst[name] = max(worst[name], difference)
+            if not difference <= output.atol:  # also when it is NaN
+                raise AtolError(f"{spec.name}: {name} differs by {difference:.2e} from the source; {output.atol:g} allowed.")
+    return worst
+
+
+def probes(spec: ModelSpec) -> Iterator[NDArray[np.float32]]:
+    """Inputs in the recipe's range: noise, black, and smooth scenes that look like a head over shoulders."""
+    low, high = spec.preprocessing.low, spec.preprocessing.high
+    _, height, width, _ = spec.input.shape
+    rng = np.random.default_rng(_SEED)
+    pictures = [rng.random((height, width, 3)), np.zeros((height, width, 3))]
+    pictures += [_scene(rng, height, width) for _ in range(3)]
+    for picture in pictures:
+        yield (picture * (high - low) + low).astype(np.float32)[None]
+
+
+def _scene(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float64]:
+    """A shaded background with a skin-coloured ellipse, eyes and a garment: edges and gradients as in a photo."""
+    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    scene = rng.random(3) * 0.5 + 0.4 * (x * rng.random() + y * rng.random())[..., None]
+    cx, cy, r = 0.5 + 0.1 * rng.standard_normal(), 0.35 + 0.05 * rng.standard_normal(), 0.15 + 0.05 * rng.random()
+    shade = 1.0 - 0.5 * np.abs(x - cx)[..., None]
+    for ox, oy, rx, ry, colour in (
+        (0.0, 3.0, 2.6, 1.8, rng.random(3)),  # garment
+        (0.0, 0.0, 1.0, 1.3, np.array([0.85, 0.65, 0.55])),  # face
+        (-0.4, -0.2, 0.18, 0.10, np.array([0.1, 0.1, 0.1])),  # eyes and mouth
+        (0.4, -0.2, 0.18, 0.10, np.array([0.1, 0.1, 0.1])),
+        (0.0, 0.6, 0.35, 0.10, np.array([0.6, 0.2, 0.25])),
+    ):
+        distance = ((x - cx - ox * r) / (rx * r)) ** 2 + ((y - cy - oy * r) / (ry * r)) ** 2
+        cover = np.clip((1.2 - distance) * 4.0, 0.0, 1.0)[..., None]
+        scene = scene * (1.0 - cover) + colour * shade * cover
+    return np.clip(scene + 0.02 * rng.standard_normal(scene.shape), 0.0, 1.0)
+
+
+def _session(model: bytes) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 2
+    options.log_severity_level = 3
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

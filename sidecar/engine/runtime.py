@@ -1,0 +1,247 @@
+"""ONNX Runtime behind one door: sessions that say where they really run, runs that can be stopped, memory that comes back.
+
+The only importer of `onnxruntime`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import logging
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import psutil
+from numpy.typing import NDArray
+
+from ..errors import NotFound, Unavailable, VitrineError
+from .manifest import Pack, TensorSpec, Variant
+from .registry import Registry
+
+log = logging.getLogger("vitrine.runtime")
+ORT_NAMES = {"cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider", "cpu": "CPUExecutionProvider"}
+RECENT_RUNS = 256
+WARM_RUNS = 2
+# Allocators keep some pages; a model below this cannot be told from noise.
+NOISE_BYTES = 4 * 2**20
+
+
+class Terminated(Exception):
+    """A run was stopped because its call was cancelled."""
+
+
+@dataclass(frozen=True)
+class LoadedState:
+    """What is known of one model in this process; `bytes` is what loading added to the resident set."""
+
+    name: str
+    state: str
+    provider: str = ""
+    precision: str = ""
+    device: str = ""
+    bytes: int = 0
+    runs: int = 0
+    p50_ms: float = 0.0
+    p95_ms: float = 0.0
+
+
+@dataclass
+class Model:
+    """A loaded model: call it with its input tensor, get its outputs by name."""
+
+    name: str
+    provider: str
+    precision: str
+    session: Any
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[str, ...]
+    runtime: Runtime = field(repr=False)
+    bytes: int = 0
+    runs: int = 0
+    recent_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_RUNS))
+
+    def __call__(self, tensor: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Runs once. `tensor`: float32 of the manifest's shape. Raises `ValueError` for another shape, `Terminated`."""
+        spec = self.inputs[0]
+        if tensor.dtype != np.float32 or list(tensor.shape) != list(spec.shape):
+            raise ValueError(f"{self.name} takes float32 {list(spec.shape)}, not {tensor.dtype} {list(tensor.shape)}")
+        start = time.perf_counter()
+        results = self.runtime.run(self.session, self.outputs, {spec.name: tensor})
+        self.recent_ms.append(1000 * (time.perf_counter() - start))
+        self.runs += 1
+        return dict(zip(self.outputs, results, strict=True))
+
+
+class Runtime:
+    """The models of one process. Models run in one thread; `terminate` may come from another."""
+
+    def __init__(self, registry: Registry, *, providers: list[str], threads: int) -> None:
+        self.pid = os.getpid()
+        self.flavour = f"onnxruntime {ort.__version__}"
+        self._registry = registry
+        self._allowed = providers
+        self._threads = threads
+        self._models: dict[str, Model] = {}
+        self._failed: dict[str, str] = {}
+        self._options: Any = None
+        self._lock = threading.Lock()
+        ort.set_default_logger_severity(3)
+
+    # -- running -------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """A new job starts: nothing of an older cancel may touch it."""
+        with self._lock:
+            self._options = ort.RunOptions()
+
+    def terminate(self) -> None:
+        """Stops what runs now at its next node, and every further run of the same job."""
+        with self._lock:
+            if self._options is not None:
+                self._options.terminate = True
+
+    def run(self, session: Any, outputs: tuple[str, ...], feeds: dict[str, Any]) -> list[Any]:
+        """One run under the current job's options. Raises `Terminated`, or `Unavailable` when the provider failed."""
+        options = self._options
+        if options is not None and options.terminate:
+            raise Terminated
+        try:
+            return list(session.run(list(outputs), feeds, options))
+        except Exception as error:  # onnxruntime raises bare classes of its own for termination and for real faults
+            if options is not None and options.terminate:
+                raise Terminated from error
+            log.exception("a model run failed")
+            raise Unavailable("The model failed to run here; run: vitrine doctor") from error
+
+    # -- loading -------------------------------------------------------------------------------------------------
+
+    def load(self, name: str) -> Model:
+        """The model, loaded and warmed up on its first use. Raises the registry's error when it may not be loaded."""
+        model = self._models.get(name)
+        if model is None:
+            try:
+                model = self._load(name)
+            except VitrineError as error:
+                self._failed[name] = str(error)
+                raise
+            self._failed.pop(name, None)
+            self._models[name] = model
+        return model
+
+    def _load(self, name: str) -> Model:
+        before = _rss()
+        pack = self._registry.open(name)
+        model = self._first_that_runs(pack)
+        shape = [int(size) for size in model.inputs[0].shape]
+        for _ in range(WARM_RUNS):
+            model(np.zeros(shape, np.float32))
+        model.recent_ms.clear()
+        model.runs = 0
+        model.bytes = max(0, _rss() - before)
+        return model
+
+    def _first_that_runs(self, pack: Pack) -> Model:
+        """Tries the manifest's variants and providers in their order; what does not run is said, never skipped silently."""
+        manifest = pack.manifest
+        tried: list[str] = []
+        for provider, variant in self._candidates(pack):
+            session = self._session(pack, variant, provider)
+            if session is None:
+                tried.append(provider)
+                log.warning("%s does not run on %s here", manifest.name, provider)
+                continue
+            level = logging.WARNING if tried else logging.DEBUG
+            log.log(level, "%s runs on %s (%s)", manifest.name, provider, variant.precision)
+            outputs = tuple(spec.name for spec in manifest.outputs)
+            return Model(manifest.name, provider, variant.precision, session, tuple(manifest.inputs), outputs, self)
+        raise NotFound(
+            f"{manifest.name} has no variant for {', '.join(self._allowed)} that runs on this machine; run: vitrine doctor"
+        )
+
+    def _candidates(self, pack: Pack) -> Iterator[tuple[str, Variant]]:
+        available = set(ort.get_available_providers())
+        for variant in pack.manifest.variants:
+            for provider in variant.providers:
+                if provider in self._allowed and ORT_NAMES[provider] in available:
+                    yield provider, variant
+
+    def _session(self, pack: Pack, variant: Variant, provider: str) -> Any:
+        """A session that really runs on `provider`, or None: ONNX Runtime falls back without a word if it cannot."""
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if provider == "directml":  # its documented requirements
+            options.enable_mem_pattern = False
+            options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        data = pack.read(variant)
+        try:
+            session = ort.InferenceSession(data, options, providers=[ORT_NAMES[provider]])
+        except Exception as error:  # as above: bare classes of its own
+            log.warning("%s on %s: %s", pack.manifest.name, provider, type(error).__name__)
+            return None
+        session.disable_fallback()
+        return session if session.get_providers()[0] == ORT_NAMES[provider] else None
+
+    def unload(self, name: str) -> bool:
+        """Lets a model go; says whether at least half of what it had added left the resident set."""
+        model = self._models.pop(name, None)
+        self._failed.pop(name, None)
+        if model is None:
+            return True
+        cost, before = model.bytes, _rss()
+        del model
+        gc.collect()
+        _trim()
+        return cost <= NOISE_BYTES or before - _rss() >= cost // 2
+
+    # -- looking -------------------------------------------------------------------------------------------------
+
+    def known(self) -> list[str]:
+        """Names of every model that could be loaded."""
+        return sorted(self._registry.installed())
+
+    def providers(self) -> list[str]:
+        """Providers that this ONNX Runtime has and the settings allow; only a session tells what really runs."""
+        available = set(ort.get_available_providers())
+        return [name for name in self._allowed if ORT_NAMES[name] in available]
+
+    def states(self) -> list[LoadedState]:
+        """Every model that is loaded or failed to."""
+        states = [_state(model) for model in self._models.values()]
+        return states + [LoadedState(name, "failed") for name in self._failed]
+
+
+def _state(model: Model) -> LoadedState:
+    p50, p95 = np.percentile(model.recent_ms, [50, 95]) if model.recent_ms else (0.0, 0.0)
+    return LoadedState(
+        name=model.name,
+        state="ready",
+        provider=model.provider,
+        precision=model.precision,
+        device="cpu" if model.provider == "cpu" else "gpu",
+        bytes=model.bytes,
+        runs=model.runs,
+        p50_ms=round(float(p50), 3),
+        p95_ms=round(float(p95), 3),
+    )
+
+
+def _rss() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+def _trim() -> None:
+    """glibc keeps freed pages of its arenas; this gives them back. Other platforms' allocators do so by themselves."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)

@@ -1,0 +1,108 @@
+"""Body landmarks the way MediaPipe's own loop gives them: detector, rotated crop, landmarks, next crop.
+
+Source: MediaPipe's `pose_landmark_cpu` graph, BlazePose GHUM 3D model card (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import detection
+from .arrays import Infer, Points, Rgb, Tensor
+from .roi import Roi, crop, from_alignment, project, tensor
+
+NOSE = 0
+LEFT_EAR, RIGHT_EAR = 7, 8
+LEFT_SHOULDER, RIGHT_SHOULDER = 11, 12
+LEFT_ELBOW, RIGHT_ELBOW = 13, 14
+LEFT_WRIST, RIGHT_WRIST = 15, 16
+LEFT_HIP, RIGHT_HIP = 23, 24
+
+INPUT_SIZE = 256
+MIN_PRESENCE = 0.5
+_BODY_POINTS = 33
+_ROI_SCALE = 1.25
+_HEATMAP_REACH = 3
+_MIN_HEAT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """A body in picture pixels. Left and right are the person's own.
+
+    `points` (33, 3): x, y, and z away from the camera relative to the hips; `visibility` (33,) 0..1; `presence` 0..1;
+    `mask` (256, 256) float32 logits of the person inside `roi`.
+    """
+
+    points: Points
+    visibility: Points
+    presence: float
+    mask: Tensor
+    roi: Roi
+    next_roi: Roi
+
+
+class PoseTracker:
+    """Follows one body through a stream; the detector runs only when the body is lost."""
+
+    def __init__(self, *, detector: Infer, landmarks: Infer) -> None:
+        self._detector = detector
+        self._landmarks = landmarks
+        self._roi: Roi | None = None
+
+    def reset(self) -> None:
+        """Forgets the body: the next frame starts with the detector."""
+        self._roi = None
+
+    def update(self, image: Rgb) -> Pose | None:
+        """The body in a picture (H, W, 3), None where none is sure enough."""
+        roi = self._roi or self._detect(image)
+        pose = landmarks_in(self._landmarks, image, roi) if roi else None
+        self._roi = pose.next_roi if pose else None
+        return pose
+
+    def _detect(self, image: Rgb) -> Roi | None:
+        found = detection.detect(self._detector, detection.POSE, image)
+        if not found:
+            return None
+        return from_alignment(found[0].keypoints[0], found[0].keypoints[1], scale=_ROI_SCALE)
+
+
+def landmarks_in(infer: Infer, image: Rgb, roi: Roi) -> Pose | None:
+    """The body in one region of a picture, None where its presence is under 0.5."""
+    out = infer(tensor(crop(image, roi, INPUT_SIZE)))
+    presence = float(out["presence"].ravel()[0])
+    if presence < MIN_PRESENCE:
+        return None
+    raw = out["landmarks"].reshape(-1, 5).astype(np.float64)
+    local = raw[:, :3].copy()
+    local[:, :2] = refine(local[:, :2], out["heatmap"][0])
+    placed = project(local, roi, INPUT_SIZE)
+    following = from_alignment(placed[_BODY_POINTS], placed[_BODY_POINTS + 1], scale=_ROI_SCALE)
+    visibility = 1.0 / (1.0 + np.exp(-raw[:_BODY_POINTS, 3]))
+    return Pose(placed[:_BODY_POINTS], visibility, presence, out["mask"][0, :, :, 0], roi, following)
+
+
+def refine(points: Points, heatmap: Tensor) -> Points:
+    """(N, 2) crop positions moved to the centre of mass of the heat around them (7x7 cells) where it exceeds 0.5.
+
+    `heatmap` (h, w, N) logits. Source: `RefineLandmarksFromHeatmapCalculator`.
+    """
+    height, width, count = heatmap.shape
+    cell = INPUT_SIZE / width
+    column, row = np.trunc(points[:, 0] / cell).astype(int), np.trunc(points[:, 1] / cell).astype(int)
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    offset = np.arange(-_HEATMAP_REACH, _HEATMAP_REACH + 1)
+    rows, columns = row[:, None] + offset, column[:, None] + offset
+    in_rows, in_columns = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
+    index = (np.clip(rows, 0, height - 1)[:, :, None], np.clip(columns, 0, width - 1)[:, None, :])
+    heat = 1.0 / (1.0 + np.exp(-heatmap[index[0], index[1], np.arange(count)[:, None, None]].astype(np.float64)))
+    heat *= in_rows[:, :, None] & in_columns[:, None, :]
+    total = heat.sum(axis=(1, 2))
+    sure = inside & (heat.max(axis=(1, 2)) >= _MIN_HEAT) & (total > 0)
+    safe = np.where(total > 0, total, 1.0)
+    x = (heat.sum(axis=1) * columns).sum(axis=1) / safe
+    y = (heat.sum(axis=2) * rows).sum(axis=1) / safe
+    return np.where(sure[:, None], np.column_stack([x, y]) * cell, points)
