@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto, checker, helper
 
-from sidecar.engine.manifest import Tensor
+from sidecar.engine.manifest import TensorSpec
 
 from .errors import NamesError
 from .lower import activation, arithmetic, convolution, geometry
@@ -71,7 +71,7 @@ def _finish(spec: ModelSpec, lowering: Lowering) -> None:
         lowering.rename(name, output.tensor.name)
 
 
-def _value_info(tensor: Tensor) -> ValueInfoProto:
+def _value_info(tensor: TensorSpec) -> ValueInfoProto:
     return helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, tensor.shape)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sidecar.engine.manifest import Licence, Preprocessing, Tensor
+from sidecar.engine.manifest import Licence, Preprocessing, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class OutputSpec:
     """One output: the source graph's name for it, what it becomes, and how far it may differ from the source."""
 
     source: str
-    tensor: Tensor
+    tensor: TensorSpec
     atol: float
 
 
@@ -50,14 +50,14 @@ class ModelSpec:
     weights: MemberSpec
     licence: Licence
     input_source: str
-    input: Tensor
+    input: TensorSpec
     outputs: tuple[OutputSpec, ...]
     preprocessing: Preprocessing
 
 
-def image(*, size: int, low: float, high: float) -> tuple[Tensor, Preprocessing]:
+def image(*, size: int, low: float, high: float) -> tuple[TensorSpec, Preprocessing]:
     """The input tensor `image` [1, size, size, 3] and its preprocessing: RGB in `low`..`high`, top row first."""
-    tensor = Tensor(
+    tensor = TensorSpec(
         name="image",
         dtype="float32",
         shape=(1, size, size, 3),
@@ -68,4 +68,4 @@ def image(*, size: int, low: float, high: float) -> tuple[Tensor, Preprocessing]
 
 def output(source: str, name: str, shape: tuple[int, ...], meaning: str, *, atol: float) -> OutputSpec:
     """A float32 output named `name`, made from the source graph's output `source`."""
-    return OutputSpec(source, Tensor(name=name, dtype="float32", shape=shape, meaning=meaning), atol)
+    return OutputSpec(source, TensorSpec(name=name, dtype="float32", shape=shape, meaning=meaning), atol)

@@ -20,6 +20,7 @@ Layout = Literal["nchw", "plain"]
 Attribute = int | float | str | list[int]
 TO_NCHW = [0, 3, 1, 2]
 TO_NHWC = [0, 2, 3, 1]
+_WORTH_HALVING = 64
 
 
 class Handler(Protocol):
@@ -74,14 +75,23 @@ class Lowering:
         self._folded[index] = data
 
     def initializer(self, data: NDArray[Any]) -> str:
-        """The name of an initializer with these values; equal ones are stored once."""
-        array = np.ascontiguousarray(data, np.float32 if data.dtype.kind == "f" else np.int64)
-        key = (array.dtype.str, data.shape, array.tobytes())
+        """The name of a constant with these values; equal ones are stored once.
+
+        Floats that half precision holds exactly are stored so and cast, which every runtime does once, at load.
+        """
+        array = np.ascontiguousarray(data, np.float32 if data.dtype.kind == "f" else np.int64).reshape(data.shape)
+        key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._shared:
-            name = f"c{len(self.initializers)}"
-            self.initializers.append(numpy_helper.from_array(array.reshape(data.shape), name))
-            self._shared[key] = name
+            self._shared[key] = self._store(array)
         return self._shared[key]
+
+    def _store(self, array: NDArray[Any]) -> str:
+        name = f"c{len(self.initializers)}"
+        if array.dtype == np.float32 and array.size >= _WORTH_HALVING and _fits_half(array):
+            self.initializers.append(numpy_helper.from_array(array.astype(np.float16), name))
+            return self.emit("Cast", [name], to=TensorProto.FLOAT)
+        self.initializers.append(numpy_helper.from_array(array, name))
+        return name
 
     # -- activations ---------------------------------------------------------------------------------------------
 
@@ -145,3 +155,8 @@ class Lowering:
                 for place, name in enumerate(names):
                     if name == old:
                         names[place] = new
+
+
+def _fits_half(array: NDArray[Any]) -> bool:
+    with np.errstate(over="ignore"):
+        return bool(np.array_equal(array.astype(np.float16).astype(np.float32), array))

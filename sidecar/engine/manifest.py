@@ -54,7 +54,7 @@ class Source(_Frozen):
     member_sha256: Sha256
 
 
-class Tensor(_Frozen):
+class TensorSpec(_Frozen):
     """One input or output; `meaning` says units, ranges, coordinate frame and origin."""
 
     name: TensorName
@@ -82,7 +82,10 @@ class File(_Frozen):
 
 
 class Variant(_Frozen):
-    """One file that can run the model, its precision, and the providers that may run it, in order of preference."""
+    """One file that can run the model, and the providers that may run it, in order of preference.
+
+    `precision` is that of the arithmetic. Constants may lie in the file at half of it where that loses nothing.
+    """
 
     file: FileName
     precision: Literal["fp32", "fp16", "int8"]
@@ -90,10 +93,15 @@ class Variant(_Frozen):
 
 
 class Gate(_Frozen):
-    """What the model was held against before it was published, and by how much each output may differ from it."""
+    """What the model was held against before it was published, and by how much each output may differ from it.
+
+    `max_abs_over_noise`: on each probe, the largest absolute difference is at most the tolerance (in units of the
+    output) plus 1e-5 of the output's largest magnitude plus four times the difference between the two kernel sets of
+    the source interpreter on that probe.
+    """
 
     against: Text
-    metric: Literal["max_abs"]
+    metric: Literal["max_abs_over_noise"]
     tolerance: Annotated[dict[TensorName, Annotated[float, Meta(gt=0)]], Meta(max_length=32)]
 
 
@@ -106,8 +114,8 @@ class Manifest(_Frozen):
     task: Word
     licence: Licence
     source: Source
-    inputs: Annotated[tuple[Tensor, ...], Meta(min_length=1, max_length=32)]
-    outputs: Annotated[tuple[Tensor, ...], Meta(min_length=1, max_length=32)]
+    inputs: Annotated[tuple[TensorSpec, ...], Meta(min_length=1, max_length=32)]
+    outputs: Annotated[tuple[TensorSpec, ...], Meta(min_length=1, max_length=32)]
     preprocessing: Preprocessing
     files: Annotated[tuple[File, ...], Meta(min_length=1, max_length=32)]
     external_data: Literal[False]  # every graph is one file: nothing outside the listed files is ever read

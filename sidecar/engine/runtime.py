@@ -23,7 +23,7 @@ import psutil
 from numpy.typing import NDArray
 
 from ..errors import NotFound, Unavailable, VitrineError
-from .manifest import Pack, TensorSpec, Variant
+from .manifest import Pack, Tensor, Variant
 from .registry import Registry
 
 log = logging.getLogger("vitrine.runtime")
@@ -61,7 +61,7 @@ class Model:
     provider: str
     precision: str
     session: Any
-    inputs: tuple[TensorSpec, ...]
+    inputs: tuple[Tensor, ...]
     outputs: tuple[str, ...]
     runtime: Runtime = field(repr=False)
     bytes: int = 0
@@ -92,6 +92,7 @@ class Runtime:
         self._models: dict[str, Model] = {}
         self._failed: dict[str, str] = {}
         self._options: Any = None
+        self._stopped = False
         self._lock = threading.Lock()
         ort.set_default_logger_severity(3)
 
@@ -100,23 +101,27 @@ class Runtime:
     def begin(self) -> None:
         """A new job starts: nothing of an older cancel may touch it."""
         with self._lock:
-            self._options = ort.RunOptions()
+            self._stopped = False
+            self._options = None
 
     def terminate(self) -> None:
         """Stops what runs now at its next node, and every further run of the same job."""
         with self._lock:
+            self._stopped = True
             if self._options is not None:
                 self._options.terminate = True
 
     def run(self, session: Any, outputs: tuple[str, ...], feeds: dict[str, Any]) -> list[Any]:
         """One run under the current job's options. Raises `Terminated`, or `Unavailable` when the provider failed."""
-        options = self._options
-        if options is not None and options.terminate:
-            raise Terminated
+        with self._lock:
+            if self._stopped:
+                raise Terminated
+            if self._options is None:
+                self._options = ort.RunOptions()
         try:
-            return list(session.run(list(outputs), feeds, options))
+            return list(session.run(list(outputs), feeds, self._options))
         except Exception as error:  # onnxruntime raises bare classes of its own for termination and for real faults
-            if options is not None and options.terminate:
+            if self._stopped:
                 raise Terminated from error
             log.exception("a model run failed")
             raise Unavailable("The model failed to run here; run: vitrine doctor") from error

@@ -28,7 +28,7 @@ class QueueLimits:
     pushes: int = 256
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Job(Generic[Payload]):
     """One unit of work. `owner` names the call, `deadline` and `queued_at` are seconds of the caller's clock."""
 
@@ -43,7 +43,7 @@ class Job(Generic[Payload]):
     state: Literal["waiting", "running", "gone"] = "waiting"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Dropped(Generic[Payload]):
     """A job that will not run, and why; a superseded frame carries no error, since its call goes on."""
 
@@ -191,7 +191,7 @@ class Scheduler(Generic[Payload]):
 
     def next_deadline(self) -> float:
         """When `expire` should be called next; infinity if nothing waits under a budget."""
-        return min((job.deadline for job in self._waiting.values()), default=float("inf"))
+        return min(job.deadline for job in self._waiting.values()) if self._waiting else float("inf")
 
     def withdraw(self, owner: object) -> list[Dropped[Payload]]:
         """Takes every waiting step of a call out (it was cancelled, failed or lost its connection)."""

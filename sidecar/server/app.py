@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from .. import __version__
+from ..endpoint import Endpoint
 from . import discovery
 from .gateway import Gateway
 from .http import Door, Pages
@@ -78,7 +79,7 @@ async def run(
     path = discovery.run_file(run_dir)
     discovery.publish(
         path,
-        discovery.Running(
+        Endpoint(
             pid=os.getpid(),
             started=discovery.own_start_time(),
             host=host,

@@ -16,7 +16,7 @@ from .connection import Connection
 from .stats import Stats
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class OpenCall:
     """A call that has not been answered; `live` turns false once it has been, whatever still runs for it."""
 
@@ -34,7 +34,7 @@ class OpenCall:
     running: Work | None = None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Work:
     """What a job carries: its call, the peer's message, the client's slots that it reads, the server's it may fill."""
 
@@ -285,7 +285,7 @@ class Calls:
 
     def _return_grants(self, work: Work, *, keep: list[int]) -> None:
         pool = work.call.connection.down
-        if pool is not None:
+        if pool is not None and work.grants:
             pool.give_back(slot for slot, _ in work.grants if slot not in keep)
 
 

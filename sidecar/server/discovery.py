@@ -1,4 +1,4 @@
-"""`run.json`: how clients on this machine find the server, written after it listens and deleted when it stops."""
+"""`run.json`, the server's side: written after it listens, replaced when stale, deleted when it stops."""
 
 from __future__ import annotations
 
@@ -11,20 +11,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from ..endpoint import run_folder
-
-START_TOLERANCE_S = 2.0
-
-
-class Running(msgspec.Struct, frozen=True):
-    """The content of `run.json`; `started` is the process's start in seconds since 1970."""
-
-    pid: int
-    started: float
-    host: str
-    port: int
-    token: str
-    version: str
+from ..endpoint import FILE, Endpoint, NoServer, UntrustedEndpoint, read_endpoint, run_folder
 
 
 class AlreadyRunning(RuntimeError):
@@ -33,17 +20,14 @@ class AlreadyRunning(RuntimeError):
 
 def run_file(folder: Path | None = None) -> Path:
     """Where `run.json` lies."""
-    return (folder or run_folder()) / "run.json"
+    return (folder or run_folder()) / FILE
 
 
-def live_server(path: Path) -> Running | None:
-    """The server that `run.json` names if it is really alive: same pid and start time; None for a stale or broken file."""
+def live_server(path: Path) -> Endpoint | None:
+    """The server that `run.json` names if it really is alive; None for a stale, broken or foreign file."""
     try:
-        running = msgspec.json.decode(path.read_bytes()[: 64 * 1024], type=Running)
-        process = psutil.Process(running.pid)
-        alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-        return running if alive and abs(process.create_time() - running.started) < START_TOLERANCE_S else None
-    except (OSError, msgspec.DecodeError, psutil.Error, ValueError):
+        return read_endpoint(path)
+    except (NoServer, UntrustedEndpoint):
         return None
 
 
@@ -57,16 +41,16 @@ def refuse_second(path: Path) -> None:
         )
 
 
-def publish(path: Path, running: Running) -> None:
-    """Writes `run.json` (0600) atomically into a folder that only this user may enter."""
+def publish(path: Path, endpoint: Endpoint) -> None:
+    """Writes `run.json` (0600) atomically into a folder that belongs to this user."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if sys.platform != "win32" and path.parent.stat().st_uid != os.getuid():
         raise PermissionError("the runtime folder belongs to another user; set VITRINE_RUN_DIR to a folder of yours")
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".run-")  # mkstemp creates it 0600
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(msgspec.structs.asdict(running), file)
-        os.replace(name, path)
+            json.dump(msgspec.structs.asdict(endpoint), file)
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
@@ -74,11 +58,8 @@ def publish(path: Path, running: Running) -> None:
 
 def withdraw(path: Path) -> None:
     """Deletes `run.json` if it is still ours."""
-    try:
-        running = msgspec.json.decode(path.read_bytes()[: 64 * 1024], type=Running)
-    except (OSError, msgspec.DecodeError):
-        return
-    if running.pid == os.getpid():
+    running = live_server(path)
+    if running is not None and running.pid == os.getpid():
         path.unlink(missing_ok=True)
 
 

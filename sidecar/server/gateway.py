@@ -18,7 +18,7 @@ from ..wire import codec
 from ..wire.messages import Free, Hello, Limits, Pace, Ping, ServerInfo, Timing
 from ..wire.ops import LATER, OPS, EchoArgs, OpRule
 from ..wire.session import Cancel, End, Event, Opened, Pushed, Refs, Violation
-from ..wire.shm import Lane, SlotPool, create_lane
+from ..wire.shm import SlotPool, create_lane
 from . import auth
 from .calls import Calls, OpenCall, Work
 from .connection import Connection
@@ -63,6 +63,7 @@ class Gateway:
         self._numbers = 0
         self._started_at = time.monotonic()
         self._deadline: asyncio.TimerHandle | None = None
+        self._due = float("inf")
         self._ticker: asyncio.TimerHandle | None = None
         self._calls.changed = self._watch_deadlines
         workers.answered = self._calls.answered
@@ -307,6 +308,9 @@ class Gateway:
     def _watch_deadlines(self) -> None:
         """Keeps one timer at the earliest budget that runs out while its call waits."""
         due = self._scheduler.next_deadline()
+        if due == self._due:
+            return
+        self._due = due
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -315,7 +319,7 @@ class Gateway:
             self._deadline = asyncio.get_running_loop().call_later(delay, self._expire)
 
     def _expire(self) -> None:
-        self._deadline = None
+        self._deadline, self._due = None, float("inf")
         self._calls.expire()
         self._watch_deadlines()
 
@@ -355,5 +359,3 @@ def _not_here(op: str, rule: OpRule | None, missing: list[str]) -> NotFound:
         return NotFound(f"{op} is not part of this version; see ops in the welcome.")
     return NotFound(f"{op} needs models that are not installed; run: vitrine models install {rule.pack}")
 
-
-__all__ = ["Gateway", "Lane"]

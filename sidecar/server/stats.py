@@ -1,87 +1,121 @@
-"""What the gateway counts, as the contract's `server.stats` and as Prometheus metrics."""
+"""What the gateway counts: plain integers on the hot path, read out as `server.stats` and as Prometheus metrics."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client import Counter as PromCounter
-from prometheus_client import Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 LATENCY_BUCKETS_S = (0.001, 0.002, 0.005, 0.011, 0.014, 0.022, 0.033, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class _Latency:
+    """Answers by duration, one counter a bucket, the last for what is longer than all."""
+
+    __slots__ = ("buckets", "total_s")
+
+    def __init__(self) -> None:
+        self.buckets = [0] * (len(LATENCY_BUCKETS_S) + 1)
+        self.total_s = 0.0
 
 
 class Stats:
     """Counters of one run."""
 
     def __init__(self) -> None:
-        self.calls = 0
-        self.done = 0
-        self.fail: Counter[str] = Counter()
-        self.frames_in = 0
-        self.frames_out = 0
-        self.superseded = 0
-        self._registry = CollectorRegistry()
-        metric = self._registry
-        self._calls = PromCounter("vitrine_calls", "Calls opened, by op.", ["op"], registry=metric)
-        self._ends = PromCounter("vitrine_call_ends", "Calls ended, by op and code.", ["op", "code"], registry=metric)
-        self._frames = PromCounter("vitrine_frames", "Frames of streams, by fate.", ["fate"], registry=metric)
-        self._latency = Histogram(
-            "vitrine_call_duration_seconds",
-            "From the reading of a call or frame to its answer.",
-            ["op"],
-            buckets=LATENCY_BUCKETS_S,
-            registry=metric,
-        )
-        self._depth = Gauge("vitrine_queue_depth", "Jobs that wait, by priority.", ["prio"], registry=metric)
-        self._sessions = Gauge("vitrine_sessions", "Connections that are welcome.", registry=metric)
-        self._restarts = Gauge("vitrine_worker_restarts", "Restarts since the start.", ["worker"], registry=metric)
+        self._calls: Counter[str] = Counter()
+        self._ends: Counter[tuple[str, str]] = Counter()
+        self._frames: Counter[str] = Counter()
+        self._latency: dict[str, _Latency] = {}
 
     def opened(self, op: str) -> None:
         """A call was opened."""
-        self.calls += 1
-        self._calls.labels(op).inc()
+        self._calls[op] += 1
 
     def ended(self, op: str, code: str) -> None:
         """A call was answered; `code` is `ok` or that of its fail."""
-        if code == "ok":
-            self.done += 1
-        else:
-            self.fail[code] += 1
-        self._ends.labels(op, code).inc()
+        self._ends[(op, code)] += 1
 
     def took(self, op: str, seconds: float) -> None:
         """A call or a frame was answered after this long."""
-        self._latency.labels(op).observe(seconds)
+        latency = self._latency.get(op)
+        if latency is None:
+            latency = self._latency[op] = _Latency()
+        latency.buckets[bisect_left(LATENCY_BUCKETS_S, seconds)] += 1
+        latency.total_s += seconds
 
     def frame(self, fate: str) -> None:
         """A frame came in, went out, or was superseded."""
-        if fate == "in":
-            self.frames_in += 1
-        elif fate == "out":
-            self.frames_out += 1
-        else:
-            self.superseded += 1
-        self._frames.labels(fate).inc()
+        self._frames[fate] += 1
 
     def counters(self) -> dict[str, Any]:
         """The `counters` of `server.stats`."""
+        fail: Counter[str] = Counter()
+        for (_, code), count in self._ends.items():
+            fail[code] += count
+        done = fail.pop("ok", 0)
         return {
-            "calls": self.calls,
-            "done": self.done,
-            "fail": dict(self.fail),
-            "frames_in": self.frames_in,
-            "frames_out": self.frames_out,
-            "superseded": self.superseded,
+            "calls": sum(self._calls.values()),
+            "done": done,
+            "fail": dict(fail),
+            "frames_in": self._frames["in"],
+            "frames_out": self._frames["out"],
+            "superseded": self._frames["superseded"],
         }
 
     def exposition(self, *, depths: dict[str, int], sessions: int, restarts: dict[str, int]) -> bytes:
-        """The Prometheus text."""
-        for prio, depth in depths.items():
-            self._depth.labels(prio).set(depth)
-        self._sessions.set(sessions)
-        for worker, count in restarts.items():
-            self._restarts.labels(worker).set(count)
-        text: bytes = generate_latest(self._registry)
+        """The Prometheus text, with what the gateway knows at this moment."""
+        registry = CollectorRegistry()
+        gauges = [
+            _gauge("vitrine_queue_depth", "Jobs that wait, by priority.", "prio", depths),
+            _gauge("vitrine_worker_restarts", "Restarts since the start, by worker.", "worker", restarts),
+            GaugeMetricFamily("vitrine_sessions", "Connections that are welcome.", value=sessions),
+        ]
+        registry.register(_Once([*self._families(), *gauges]))
+        text: bytes = generate_latest(registry)
         return text
+
+    def _families(self) -> Iterator[Metric]:
+        calls = CounterMetricFamily("vitrine_calls", "Calls opened, by op.", labels=["op"])
+        for op, count in self._calls.items():
+            calls.add_metric([op], count)
+        ends = CounterMetricFamily("vitrine_call_ends", "Calls ended, by op and code.", labels=["op", "code"])
+        for (op, code), count in self._ends.items():
+            ends.add_metric([op, code], count)
+        frames = CounterMetricFamily("vitrine_frames", "Frames of streams, by fate.", labels=["fate"])
+        for fate, count in self._frames.items():
+            frames.add_metric([fate], count)
+        text = "From the reading of a call or a frame to its answer."
+        durations = HistogramMetricFamily("vitrine_call_duration_seconds", text, labels=["op"])
+        for op, latency in self._latency.items():
+            durations.add_metric([op], _cumulative(latency.buckets), latency.total_s)
+        yield from (calls, ends, frames, durations)
+
+
+class _Once(Collector):
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        return self._families
+
+
+def _gauge(name: str, text: str, label: str, values: dict[str, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def _cumulative(buckets: list[int]) -> list[tuple[str, float]]:
+    total, rows = 0, []
+    for bound, count in zip((*map(str, LATENCY_BUCKETS_S), "+Inf"), buckets, strict=True):
+        total += count
+        rows.append((bound, float(total)))
+    return rows

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from ..errors import TooLarge
 from . import codec
 from .messages import (
     SERVER_TYPES,
@@ -135,21 +136,21 @@ class ClientSession:
         prio: str | None = None,
         key: str | None = None,
     ) -> tuple[int, bytes]:
-        """Opens a call; returns its id and the message."""
+        """Opens a call; returns its id and the message. Raises `TooLarge` over the server's limit."""
         self._allow("call", ClientState.OPEN)
         call_id = self._next_id
         while call_id in self._parts:
             call_id = (call_id + 1) % 2**32
         message: dict[str, Any] = {"t": "call", "id": call_id, "op": op, "a": a}
         _add(message, budget_ms=budget_ms, prio=prio, key=key)
-        data = codec.encode(message)
+        data = self._fitting(codec.encode(message))
         self._next_id = (call_id + 1) % 2**32
         self._parts[call_id] = 0
         return call_id, data
 
     def push(self, call_id: int, d: Mapping[str, object]) -> bytes:
-        """More input for an open B call."""
-        return self._of_call("push", call_id, d=d)
+        """More input for an open B call. Raises `TooLarge` over the server's limit."""
+        return self._fitting(self._of_call("push", call_id, d=d))
 
     def end(self, call_id: int) -> bytes:
         """No more input."""
@@ -179,6 +180,11 @@ class ClientSession:
     def is_open(self, call_id: int) -> bool:
         """Whether the call still waits for its end."""
         return call_id in self._parts
+
+    def _fitting(self, data: bytes) -> bytes:
+        if self.welcome is not None and len(data) > self.welcome.limits.message_bytes:
+            raise TooLarge(f"The message is over the server's {self.welcome.limits.message_bytes} bytes; send less.")
+        return data
 
     def _of_call(self, verb: str, call_id: int, **more: object) -> bytes:
         self._allow(verb, ClientState.OPEN)

@@ -80,15 +80,13 @@ def encode(value: object) -> bytes:
 
 
 def encode_with_raw(head: dict[str, Any], key: str, raw: bytes, tail: dict[str, Any]) -> bytes:
-    """Encodes `{**head, key: <raw>, **tail}` where `raw` is a msgpack value already encoded by a worker."""
+    """Encodes `{**head, key: <raw>, **tail}` where `raw` is a msgpack value already encoded by a worker.
+
+    Works by joining small maps without their one-byte headers, so all of it must have fewer than 16 keys.
+    """
     count = len(head) + 1 + len(tail)
-    parts = [bytes((0x80 | count,))]
-    for name, value in head.items():
-        parts += (encode(name), encode(value))
-    parts += (encode(key), raw)
-    for name, value in tail.items():
-        parts += (encode(name), encode(value))
-    return b"".join(parts)
+    assert count < 16
+    return b"".join((bytes((0x80 | count,)), encode(head)[1:], encode(key), raw, encode(tail)[1:]))
 
 
 def survey(value: object) -> list[ShmRef]:

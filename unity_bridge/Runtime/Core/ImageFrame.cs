@@ -130,7 +130,8 @@ namespace Vitrine
                 writer.WriteReference(reference);
                 return;
             }
-            fixed (byte* target = writer.ReserveBin(ByteCount))
+            Span<byte> room = writer.ReserveBin(ByteCount);
+            fixed (byte* target = &room[0])
             {
                 CopyTo(target);
             }

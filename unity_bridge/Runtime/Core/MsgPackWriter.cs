@@ -33,6 +33,14 @@ namespace Vitrine
             get { return _position - _start; }
         }
 
+        /// <summary>The frame that this message becomes.</summary>
+        internal WebSocketOpcode Opcode { get; set; }
+
+        internal int Capacity
+        {
+            get { return _buffer.Length; }
+        }
+
         /// <summary>What was written; valid until the next write.</summary>
         public ArraySegment<byte> Written
         {

@@ -1,0 +1,72 @@
+"""The client's half of one connection's shared-memory lane: slots to fill, slots to read and give back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..errors import BadRequest, Internal
+from ..wire.messages import ShmOffer, ShmRef
+from ..wire.shm import Lane, SlotPool, open_lane
+from .pictures import Pixels
+
+
+class Memory:
+    """Slots 0..up-1 are ours to write, the next `down` the server's."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+        self._up = SlotPool(range(lane.offer.up))
+        self._room: asyncio.Future[None] | None = None
+
+    def place(self, pixels: Pixels) -> ShmRef | None:
+        """Copies a picture of any strides into a free slot, rows tight; None when none is free or it is too large."""
+        if pixels.nbytes > self._lane.capacity or (taken := self._up.take()) is None:
+            return None
+        slot, sequence = taken
+        target = np.frombuffer(self._lane.payload(slot, pixels.nbytes), np.uint8)
+        np.copyto(target.reshape(pixels.shape), pixels)
+        return self._lane.seal(slot, sequence, pixels.nbytes)
+
+    def take(self, ref: ShmRef, out: Pixels | None) -> Pixels:
+        """Copies the server's slot into `out` where it fits, else into new memory: flat uint8. Raises `Internal`."""
+        offer = self._lane.offer
+        if not offer.up <= ref.slot < offer.up + offer.down or ref.length > self._lane.capacity:
+            raise Internal("The server sent a shared-memory reference outside its slots; report this.")
+        fits = out is not None and out.nbytes >= ref.length
+        target = out.reshape(-1)[: ref.length] if out is not None and fits else np.empty(ref.length, np.uint8)
+        try:
+            self._lane.read_into(ref, memoryview(target))
+        except BadRequest as error:
+            raise Internal("The server changed a shared-memory slot while it was read; report this.") from error
+        return target
+
+    def freed(self, slots: Iterable[int]) -> None:
+        """The server has read these of our slots."""
+        self._up.give_back(slots)
+        if self._room is not None and not self._room.done() and self._up.free:
+            self._room.set_result(None)
+
+    async def room(self, timeout_s: float) -> None:
+        """Waits until a slot is free, at most `timeout_s`; whoever then finds none sends inline."""
+        if self._up.free:
+            return
+        if self._room is None or self._room.done():
+            self._room = asyncio.get_running_loop().create_future()
+        await asyncio.wait([self._room], timeout=timeout_s)
+
+    def close(self) -> None:
+        """Unmaps."""
+        self._lane.close()
+
+
+def map_offer(offer: ShmOffer | None) -> Memory | None:
+    """Maps what a welcome offers; None where there is nothing or it cannot be used, and all bytes go inline."""
+    if offer is None:
+        return None
+    try:
+        return Memory(open_lane(offer))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,109 @@
+"""The project's own record of every pack: where its weights come from and the sha256 of each file it must hold.
+
+It ships with the code, so a folder of packs can be checked against something that whoever wrote the folder does not own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import resources
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ..errors import NotFound
+from .manifest import FileName, PackName, Sha256, Word
+
+MemberPath = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$", max_length=200)]
+Size = Annotated[int, Meta(ge=1, le=1 << 34)]
+
+
+class _Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """As in the manifest: strict and unchanging."""
+
+
+class Archive(_Frozen):
+    """One file of a package registry; `bytes` is its exact size."""
+
+    registry: Literal["pypi", "npm"]
+    package: Word
+    version: Word
+    file: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$", max_length=200)]
+    sha256: Sha256
+    bytes: Size
+
+
+class Member(_Frozen):
+    """One file inside an archive, named by the archive's key in the index."""
+
+    archive: Word
+    path: MemberPath
+    sha256: Sha256
+    bytes: Size
+
+
+class Digest(_Frozen):
+    """What a file must be: its sha256 and its exact size."""
+
+    sha256: Sha256
+    bytes: Size
+
+
+class PackEntry(_Frozen):
+    """One pack: its version, its licence (SPDX), the weights it is made from, every file it holds."""
+
+    version: Word
+    licence: Word
+    weights: Member
+    files: dict[FileName, Digest]
+
+    @property
+    def total_bytes(self) -> int:
+        """Size of the pack on disk, in bytes."""
+        return sum(digest.bytes for digest in self.files.values())
+
+
+class Index(_Frozen):
+    """All packs that this version knows, the groups they are installed by, the archives they are made from."""
+
+    schema: Literal[1]
+    groups: dict[PackName, tuple[PackName, ...]]
+    archives: dict[Word, Archive]
+    packs: dict[PackName, PackEntry]
+
+    def __post_init__(self) -> None:
+        """A `ValueError` here reaches the reader as `msgspec.ValidationError`."""
+        for members in self.groups.values():
+            if not set(members) <= set(self.packs):
+                raise ValueError("a group names a pack that is not listed")
+        if any(entry.weights.archive not in self.archives for entry in self.packs.values()):
+            raise ValueError("a pack names an archive that is not listed")
+
+    def entry(self, name: str) -> PackEntry:
+        """What the pack `name` must be; raises `NotFound` if this version knows no such pack."""
+        found = self.packs.get(name)
+        if found is None:
+            raise NotFound(f"There is no model pack {name!r}; run: vitrine models list")
+        return found
+
+    def expand(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Pack names for a mix of groups and packs, each once, in the order given; raises `NotFound`."""
+        expanded: dict[str, None] = {}
+        for name in names:
+            for pack in self.groups.get(name, (name,)):
+                self.entry(pack)
+                expanded[pack] = None
+        return tuple(expanded)
+
+
+def decode(text: bytes) -> Index:
+    """Parses and validates an index; raises `msgspec.DecodeError` if it is bad."""
+    return msgspec.json.decode(text, type=Index)
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Index:
+    """The index that ships with this version."""
+    return decode(resources.files(__package__).joinpath("index.json").read_bytes())

@@ -1,0 +1,82 @@
+using System.Collections.Generic;
+
+namespace Vitrine
+{
+    /// <summary>
+    /// Who owns which slot of the shared memory: the client's own ones that are free to write, and the server's ones that
+    /// the client still reads.
+    /// </summary>
+    internal sealed class SlotBook
+    {
+        private readonly int _up;
+        private readonly bool[] _out;
+        private readonly bool[] _held;
+        private readonly Queue<uint> _free = new Queue<uint>();
+        private readonly long _capacity;
+        private ulong _sequence;
+
+        internal SlotBook(ShmOffer offer)
+        {
+            _up = offer.Up;
+            _capacity = offer.SlotBytes - SharedMap.HeaderBytes;
+            _out = new bool[offer.Up];
+            _held = new bool[offer.Down];
+            for (uint i = 0; i < offer.Up; i++)
+            {
+                _free.Enqueue(i);
+            }
+        }
+
+        internal int FreeCount
+        {
+            get { return _free.Count; }
+        }
+
+        /// <summary>A slot to write and the sequence of that use; false when none is free or the payload does not fit.</summary>
+        internal bool TryTake(int length, out ShmReference reference)
+        {
+            if (_free.Count == 0 || length > _capacity)
+            {
+                reference = default(ShmReference);
+                return false;
+            }
+            uint slot = _free.Dequeue();
+            _out[slot] = true;
+            reference = new ShmReference(slot, (uint)length, ++_sequence);
+            return true;
+        }
+
+        /// <summary>The server gives a slot back; one that was never out is ignored, since a peer may say anything.</summary>
+        internal void GiveBack(uint slot)
+        {
+            if (slot < _up && _out[slot])
+            {
+                _out[slot] = false;
+                _free.Enqueue(slot);
+            }
+        }
+
+        /// <summary>Whether the reference lies in a slot of the server, and that slot is not held already; if so it is held.</summary>
+        internal bool TryHold(in ShmReference reference)
+        {
+            long index = (long)reference.Slot - _up;
+            if (index < 0 || index >= _held.Length || reference.Length > _capacity || reference.Sequence == 0 || _held[index])
+            {
+                return false;
+            }
+            _held[index] = true;
+            return true;
+        }
+
+        internal bool IsHeld(uint slot)
+        {
+            long index = (long)slot - _up;
+            return index >= 0 && index < _held.Length && _held[index];
+        }
+
+        internal void Release(uint slot)
+        {
+            _held[slot - (uint)_up] = false;
+        }
+    }
+}
