@@ -40,7 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m export", description="Makes model packs from source weights.")
     parser.add_argument("group", choices=sorted(GROUPS))
-    parser.add_argument("--sources", type=Path, required=True, help="folder with the weights, NAME.tflite for each pack")
+    parser.add_argument(
+        "--sources", type=Path, required=True, help="folder with the weights, NAME.tflite for each pack"
+    )
     parser.add_argument("--into", type=Path, required=True, help="folder that the packs are published into")
     parser.add_argument("--only", nargs="*", metavar="NAME", help="these packs of the group alone")
     parser.add_argument("--index", type=Path, help="also write the index of all packs of the group here")

@@ -91,7 +91,7 @@ def probes(spec: ModelSpec) -> Iterator[NDArray[np.float32]]:
 
 def _scene(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float64]:
     """A shaded background with a skin-coloured ellipse, eyes and a garment: edges and gradients as in a photo."""
-    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     scene = rng.random(3) * 0.5 + 0.4 * (x * rng.random() + y * rng.random())[..., None]
     cx, cy, r = 0.5 + 0.1 * rng.standard_normal(), 0.35 + 0.05 * rng.standard_normal(), 0.15 + 0.05 * rng.random()
     shade = 1.0 - 0.5 * np.abs(x - cx)[..., None]

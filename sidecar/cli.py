@@ -51,8 +51,8 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve = commands.add_parser("serve", help="run the sidecar", description="Runs the sidecar until Ctrl-C.")
     serve.add_argument("--host", default="127.0.0.1", help="127.0.0.1 (default) or ::1; nothing but loopback is bound")
     serve.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"default {DEFAULT_PORT}; 0 picks a free one")
-    serve.add_argument("--run-dir", type=Path, help="where run.json goes (default: VITRINE_RUN_DIR or the user's folder)")
-    serve.add_argument("--packs", type=Path, help="folder of the model packs (default: VITRINE_HOME or the user's cache)")
+    serve.add_argument("--run-dir", type=Path, help="folder of run.json (default: VITRINE_RUN_DIR or the user's)")
+    serve.add_argument("--packs", type=Path, help="folder of the model packs (default: the user's cache)")
     serve.add_argument(
         "--provider",
         action="append",

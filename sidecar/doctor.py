@@ -6,7 +6,6 @@ import argparse
 import json
 import platform
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "doctor",
         help="check this machine and say what to mend",
-        description="Checks this machine. Ends with 0 when Vitrine can serve, with 1 and the command that mends it if not.",
+        description="Checks this machine. Exit code 0: Vitrine can serve; 1: it cannot, and the mend is printed.",
     )
     parser.add_argument("--packs", type=Path, help="folder of the model packs")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

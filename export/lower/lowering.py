@@ -131,7 +131,9 @@ class Lowering:
     def _convert(self, index: int, layout: Layout) -> str:
         shape = self.shape(index)
         if len(shape) != 4:
-            raise UnsupportedOp(f"The tensor {self.graph.tensors[index].name} is used as an image but has no four axes.")
+            raise UnsupportedOp(
+                f"The tensor {self.graph.tensors[index].name} is used as an image but has no four axes."
+            )
         source = self._first[index].name
         perm = TO_NCHW if layout == "nchw" else TO_NHWC
         target = [shape[axis] for axis in TO_NCHW] if layout == "nchw" else list(shape)

@@ -30,7 +30,9 @@ def pose_spec(name: str, weights: MemberSpec) -> ModelSpec:
             ),
             output("Identity_1", "presence", (1, 1), "probability that a person is in the crop, 0..1", atol=1e-3),
             output("Identity_2", "mask", (1, 256, 256, 1), "logit that the pixel of the crop is the person", atol=2e-2),
-            output("Identity_3", "heatmap", (1, 64, 64, 39), "logit of each landmark at each cell of the crop", atol=2e-2),
+            output(
+                "Identity_3", "heatmap", (1, 64, 64, 39), "logit of each landmark at each cell of the crop", atol=2e-2
+            ),
             output(
                 "Identity_4",
                 "world",

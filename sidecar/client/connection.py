@@ -1,4 +1,4 @@
-"""Calls over one link: who waits for which answer, pictures in and out of shared memory, slots given back in batches."""
+"""Calls over one link: who waits for which answer, pictures through shared memory, slots given back in batches."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class Connection:
 
     async def call(self, op: str, a: Mapping[str, object], options: Options, out: Pixels | None) -> Result:
         """One call and its result; cancelling the task cancels the call."""
-        await self.ready()
+        await self.ready(a)
         future: asyncio.Future[Result] = self._loop.create_future()
         call_id = self.start(op, a, options, Unary(self, future, out))
         try:
@@ -162,11 +162,11 @@ class Connection:
             self.cancel(call_id)
             raise
 
-    async def ready(self) -> None:
-        """Waits until a message may be written and, where that was chosen, until a slot is free."""
+    async def ready(self, a: Mapping[str, object] | None = None) -> None:
+        """Waits until a message may be written and, where that was chosen, until its picture finds a slot."""
         if self.link.paused:
             await self.link.drain()
-        if self._wait_for_slots and self.memory is not None:
+        if self._wait_for_slots and self.memory is not None and a and pictures.has_pixels(a):
             await self.memory.room(SLOT_WAIT_S)
 
     def start(self, op: str, a: Mapping[str, object], options: Options, waiting: Waiting) -> int:

@@ -19,6 +19,7 @@ class Memory:
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
         self._up = SlotPool(range(lane.offer.up))
+        self._closed = False
         self._room: asyncio.Future[None] | None = None
 
     def place(self, pixels: Pixels) -> ShmRef | None:
@@ -38,7 +39,7 @@ class Memory:
         fits = out is not None and out.nbytes >= ref.length
         target = out.reshape(-1)[: ref.length] if out is not None and fits else np.empty(ref.length, np.uint8)
         try:
-            self._lane.read_into(ref, memoryview(target))
+            self._lane.read_into(ref, memoryview(target))  # type: ignore[arg-type,unused-ignore]
         except BadRequest as error:
             raise Internal("The server changed a shared-memory slot while it was read; report this.") from error
         return target
@@ -50,15 +51,19 @@ class Memory:
             self._room.set_result(None)
 
     async def room(self, timeout_s: float) -> None:
-        """Waits until a slot is free, at most `timeout_s`; whoever then finds none sends inline."""
-        if self._up.free:
-            return
-        if self._room is None or self._room.done():
-            self._room = asyncio.get_running_loop().create_future()
-        await asyncio.wait([self._room], timeout=timeout_s)
+        """Waits until a slot is free, at most `timeout_s`; who then finds none sends inline."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while not self._up.free and not self._closed and loop.time() < deadline:
+            if self._room is None or self._room.done():
+                self._room = loop.create_future()
+            await asyncio.wait([self._room], timeout=deadline - loop.time())
 
     def close(self) -> None:
-        """Unmaps."""
+        """Unmaps; who waits for a slot waits no longer."""
+        self._closed = True
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
         self._lane.close()
 
 

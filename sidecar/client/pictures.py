@@ -73,6 +73,13 @@ def to_wire(value: object, place: Callable[[Pixels], ShmRef | bytes]) -> Any:
     return value
 
 
+def has_pixels(value: object) -> bool:
+    """Whether there is an array anywhere in the arguments."""
+    if isinstance(value, (dict, list, tuple)):
+        return any(has_pixels(item) for item in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, np.ndarray)
+
+
 def _image(array: NDArray[Any], place: Callable[[Pixels], ShmRef | bytes]) -> dict[str, Any]:
     shape = array.shape if array.ndim == 3 else (*array.shape, 1)
     if array.dtype != np.uint8 or len(shape) != 3 or shape[2] not in RAW_FORMATS or not array.size:

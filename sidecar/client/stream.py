@@ -51,7 +51,7 @@ class Stream:
 
     async def __aenter__(self) -> Stream:
         connection = self._choose()
-        await connection.ready()
+        await connection.ready(self._a)
         self._id = connection.start(self._op, self._a, self._options, self)
         self._connection = connection
         return self
@@ -64,10 +64,10 @@ class Stream:
     # -- input ---------------------------------------------------------------------------------------------------
 
     async def push(self, d: Mapping[str, object]) -> None:
-        """Sends input; arrays in it travel as pictures. Raises what the call failed with, `BadRequest` after its end."""
+        """Sends input; arrays in it travel as pictures. Raises what the call failed with, or `BadRequest`."""
         connection = self._opened()
         self._check()
-        await connection.ready()
+        await connection.ready(d)
         self._check()
         connection.push(self._id, d)
 

@@ -172,7 +172,9 @@ class Vitrine:
 
     async def open(self) -> None:
         """Makes the connection; `connect` has done it already."""
-        endpoint = self._endpoint or await asyncio.to_thread(read_endpoint, self._run_file)
+        endpoint = self._endpoint
+        if endpoint is None:
+            endpoint = await asyncio.to_thread(read_endpoint, self._run_file)
         connection = Connection(
             self._greeting, wait_for_slots=self._wait_for_slots, on_note=self._on_note, on_lost=self._lost
         )

@@ -28,7 +28,8 @@ def check(found: dict[str, str]) -> str:
         return next(iter(found))
     if not found:
         raise WrongFlavours(
-            "No ONNX Runtime is installed. Run: pip install 'vitrine-vr[cpu]' (or [cuda] for NVIDIA, [directml] for Windows)."
+            "No ONNX Runtime is installed. For NVIDIA take [cuda], for other GPUs on Windows [directml]. "
+            "Run: pip install 'vitrine-vr[cpu]'"
         )
     keep = "onnxruntime-gpu" if "onnxruntime-gpu" in found else "onnxruntime-directml"
     names = " ".join(sorted(found))

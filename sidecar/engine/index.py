@@ -1,6 +1,6 @@
 """The project's own record of every pack: where its weights come from and the sha256 of each file it must hold.
 
-It ships with the code, so a folder of packs can be checked against something that whoever wrote the folder does not own.
+It ships with the code, so a folder of packs can be checked against something that its writer does not own.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ MemberPath = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"
 Size = Annotated[int, Meta(ge=1, le=1 << 34)]
 
 
-class _Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """As in the manifest: strict and unchanging."""
 
 
-class Archive(_Frozen):
+class Archive(_Strict, frozen=True, kw_only=True):
     """One file of a package registry; `bytes` is its exact size."""
 
     registry: Literal["pypi", "npm"]
@@ -35,7 +35,7 @@ class Archive(_Frozen):
     bytes: Size
 
 
-class Member(_Frozen):
+class Member(_Strict, frozen=True, kw_only=True):
     """One file inside an archive, named by the archive's key in the index."""
 
     archive: Word
@@ -44,14 +44,14 @@ class Member(_Frozen):
     bytes: Size
 
 
-class Digest(_Frozen):
+class Digest(_Strict, frozen=True, kw_only=True):
     """What a file must be: its sha256 and its exact size."""
 
     sha256: Sha256
     bytes: Size
 
 
-class PackEntry(_Frozen):
+class PackEntry(_Strict, frozen=True, kw_only=True):
     """One pack: its version, its licence (SPDX), the weights it is made from, every file it holds."""
 
     version: Word
@@ -65,7 +65,7 @@ class PackEntry(_Frozen):
         return sum(digest.bytes for digest in self.files.values())
 
 
-class Index(_Frozen):
+class Index(_Strict, frozen=True, kw_only=True):
     """All packs that this version knows, the groups they are installed by, the archives they are made from."""
 
     schema: Literal[1]

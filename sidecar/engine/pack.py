@@ -14,7 +14,6 @@ from ..errors import NotFound
 from .index import Digest, Index, PackEntry, shipped
 from .manifest import MANIFEST_FILE, Manifest, Variant, decode
 
-_CHUNK = 1 << 20
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -109,7 +108,7 @@ def _plain_size(item: os.DirEntry[str]) -> int | None:
 def _read(name: str, path: Path, digest: Digest) -> bytes:
     """Reads exactly the listed number of bytes and compares their sha256."""
     try:
-        with open(os.open(path, _READ_FLAGS), "rb") as stream:
+        with os.fdopen(os.open(path, _READ_FLAGS), "rb") as stream:
             if os.fstat(stream.fileno()).st_size != digest.bytes:
                 raise PackCorrupt(name, f"{path.name} has another size")
             data = stream.read(digest.bytes)

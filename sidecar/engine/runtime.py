@@ -1,4 +1,4 @@
-"""ONNX Runtime behind one door: sessions that say where they really run, runs that can be stopped, memory that comes back.
+"""ONNX Runtime behind one door: sessions that say where they run, runs that can be stopped, memory that comes back.
 
 The only importer of `onnxruntime`.
 """
@@ -23,7 +23,8 @@ import psutil
 from numpy.typing import NDArray
 
 from ..errors import NotFound, Unavailable, VitrineError
-from .manifest import Pack, Tensor, Variant
+from .manifest import TensorSpec, Variant
+from .pack import Pack
 from .registry import Registry
 
 log = logging.getLogger("vitrine.runtime")
@@ -61,7 +62,7 @@ class Model:
     provider: str
     precision: str
     session: Any
-    inputs: tuple[Tensor, ...]
+    inputs: tuple[TensorSpec, ...]
     outputs: tuple[str, ...]
     runtime: Runtime = field(repr=False)
     bytes: int = 0
@@ -154,7 +155,7 @@ class Runtime:
         return model
 
     def _first_that_runs(self, pack: Pack) -> Model:
-        """Tries the manifest's variants and providers in their order; what does not run is said, never skipped silently."""
+        """Tries the manifest's variants and providers in their order; what does not run is said in the log."""
         manifest = pack.manifest
         tried: list[str] = []
         for provider, variant in self._candidates(pack):
@@ -168,7 +169,7 @@ class Runtime:
             outputs = tuple(spec.name for spec in manifest.outputs)
             return Model(manifest.name, provider, variant.precision, session, tuple(manifest.inputs), outputs, self)
         raise NotFound(
-            f"{manifest.name} has no variant for {', '.join(self._allowed)} that runs on this machine; run: vitrine doctor"
+            f"{manifest.name} has no variant for {', '.join(self._allowed)} that runs here; run: vitrine doctor"
         )
 
     def _candidates(self, pack: Pack) -> Iterator[tuple[str, Variant]]:

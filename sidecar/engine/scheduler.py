@@ -1,7 +1,7 @@
 """Which job runs next: priorities, deadlines, latest-wins, `key`, bounded queues. Pure; time is passed in.
 
-A job is one unit of a worker's time: a whole U or S call, or one step (open, push, end) of a B call. Steps of one B call
-run in order and one at a time; a frame that waits is replaced by a newer one.
+A job is one unit of a worker's time: a whole U or S call, or one step (open, push, end) of a B call. Steps of one B
+call run in order and one at a time; a frame that waits is replaced by a newer one.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Dropped(Generic[Payload]):
 class _Stream(Generic[Payload]):
     """A B call's mailbox: at most one frame and one change of layers wait; other pushes keep their order."""
 
-    __slots__ = ("lane", "prio", "waiting", "busy", "offered")
+    __slots__ = ("busy", "lane", "offered", "prio", "waiting")
 
     def __init__(self, lane: str, prio: str) -> None:
         self.lane = lane

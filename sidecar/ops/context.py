@@ -35,7 +35,7 @@ class Scratch:
 
 
 class Context:
-    """One job. `decode_ms`, `infer_ms` and `encode_ms` add up as the job goes; `used` are the slots its result refers to.
+    """One job. `decode_ms`, `infer_ms`, `encode_ms` add up as it goes; `used` are the slots that its result refers to.
 
     `models` resolves a model by name and loads it on first use; `stopped` says whether the call was cancelled.
     """

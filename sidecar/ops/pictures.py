@@ -51,7 +51,7 @@ def _read_raw(image: WireImage, payload: Callable[[], memoryview]) -> Pixels:
 
 
 def _decode(data: memoryview, form: str, *, max_px: int) -> Pixels:
-    """Decodes jpeg, png or webp; the header's size is checked before the pixels are touched, EXIF orientation applied."""
+    """Decodes jpeg, png or webp, upright by EXIF; the header's size is checked before any pixel is touched."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit comes first

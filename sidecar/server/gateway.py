@@ -1,4 +1,4 @@
-"""The gateway: connections on one side, workers on the other, calls in between. Everything here runs on the event loop."""
+"""The gateway: connections on one side, workers on the other, calls in between; all on the event loop."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .. import __version__
 from ..engine.scheduler import Scheduler
 from ..errors import BadRequest, ModelLoading, NotFound, VitrineError
 from ..wire import codec
-from ..wire.messages import Free, Hello, Limits, Pace, Ping, ServerInfo, Timing
+from ..wire.messages import Cancel, End, Free, Hello, Limits, Pace, Ping, ServerInfo, Timing
 from ..wire.ops import LATER, OPS, EchoArgs, OpRule
-from ..wire.session import Cancel, End, Event, Opened, Pushed, Refs, Violation
+from ..wire.session import Event, Opened, Pushed, Refs, Violation
 from ..wire.shm import SlotPool, create_lane
 from . import auth
 from .calls import Calls, OpenCall, Work

@@ -106,7 +106,7 @@ def _temple(
     visible = _visibility(face, line, head.scale, side=side, yaw=float(head.rotation[0, 2]))
     if visible.max() < 0.05:
         return None
-    picture = _faded(asset.temple if side > 0 else asset.temple, visible)
+    picture = _faded(asset.temple, visible)
     return _warp(picture, np.array([top[0], top[1], bottom[1], bottom[0]]), shape)
 
 
@@ -116,8 +116,9 @@ def _visibility(face: Face, line: Points, scale: float, *, side: int, yaw: float
     # Half a centimetre of grace: the temple touches the skin.
     behind = line[:, 2] > depth + 0.5 * scale
     outside = ~np.isfinite(depth)
-    turned_away = side * yaw > 0
-    shown = np.where(outside, 0.0 if turned_away else 1.0, np.where(behind, 0.0, 1.0))
+    # The temple runs along the head's depth axis: it comes out beside the face only on the side turned to the camera.
+    near_side = side * yaw > 0.03
+    shown = np.where(outside, 1.0 if near_side else 0.0, np.where(behind, 0.0, 1.0))
     smooth = np.convolve(np.pad(shown, 2, mode="edge"), np.ones(5) / 5, mode="valid")
     # Hair lies over the last third, above the ear.
     return np.asarray(smooth * np.clip((1 - np.linspace(0, 1, len(shown))) * 4 - 0.9, 0, 1))

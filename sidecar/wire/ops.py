@@ -1,7 +1,7 @@
 """The ops of the contract as data: how each answers, where it runs, and the typed arguments of those that exist.
 
-Where it runs decides what may wait for what: `frame` ops have a worker to themselves, so that a frame never waits behind
-chat or image work; a call's `prio` orders it within its lane and never moves it to another.
+Where it runs decides what may wait for what: `frame` ops have a worker to themselves, so that a frame never waits
+behind chat or image work; a call's `prio` orders it within its lane and never moves it to another.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class _OpenCall:
 class _Unsent:
     """A message that waits; a frame part keeps its body apart, since its number is only given when it leaves."""
 
-    __slots__ = ("data", "call_id", "tm", "slots")
+    __slots__ = ("call_id", "data", "slots", "tm")
 
     def __init__(self, data: bytes, call_id: int | None = None, tm: Timing | None = None, slots: Sequence[int] = ()):
         self.data = data
@@ -192,7 +192,7 @@ class ServerSession:
             return self._take_hello(value)
         try:
             refs = codec.survey(value)
-            message = msgspec.convert(value, kind)
+            message: Any = msgspec.convert(value, kind)
         except (codec.BadValue, msgspec.ValidationError) as error:
             return self._take_invalid(kind, value, error)
         if kind is Call:

@@ -1,6 +1,6 @@
 """The shared-memory lane: one mapping a connection, slots with a 64-byte header, sequence checked around every copy.
 
-Creating and opening a mapping are the only platform-dependent steps; they live in `mapping_posix` and `mapping_windows`.
+Creating and opening a mapping are the only platform-dependent steps: see `mapping_posix` and `mapping_windows`.
 """
 
 from __future__ import annotations

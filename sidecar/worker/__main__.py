@@ -48,7 +48,10 @@ def main() -> int:
 
 def _yield_to_the_game() -> None:
     process = psutil.Process()
-    process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 10)
+    if sys.platform == "win32":
+        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        process.nice(10)
 
 
 def _die_with(gateway_pid: int) -> None:

@@ -77,6 +77,7 @@ namespace Vitrine
                 id = unchecked(id + 1);
             }
             ClientMessages.Call(writer, id, op, arguments, options, sink);
+            CheckSize(writer);
             _nextId = unchecked(id + 1);
             _calls.Add(id, new OpenCall(CallPhase.Open, 0));
             return id;
@@ -92,6 +93,7 @@ namespace Vitrine
         {
             AllowInCall(SessionStep.SendPush, id);
             ClientMessages.Push(writer, id, data, sink);
+            CheckSize(writer);
         }
 
         internal void SendFrame(
@@ -99,6 +101,7 @@ namespace Vitrine
         {
             AllowInCall(SessionStep.SendPush, id);
             ClientMessages.PushFrame(writer, id, number, timeUs, frame, sink);
+            CheckSize(writer);
         }
 
         /// <summary>No more input for a call.</summary>
@@ -160,6 +163,12 @@ namespace Vitrine
         {
             OpenCall call;
             return _calls.TryGetValue(id, out call) && call.Phase == CallPhase.Open;
+        }
+
+        internal bool CanCancel(uint id)
+        {
+            OpenCall call;
+            return _calls.TryGetValue(id, out call) && call.Phase != CallPhase.Cancelled;
         }
 
         /// <summary>Takes one whole binary message; one of an unknown type is answered as such and changes nothing.</summary>
@@ -261,6 +270,15 @@ namespace Vitrine
                 throw new RemoteProtocolException(what + " from the server names call " + id + ", which is not open");
             }
             return call;
+        }
+
+        private void CheckSize(MsgPackWriter writer)
+        {
+            if (writer.Count > Welcome.MessageBytes)
+            {
+                throw new VitrineException(
+                    VitrineCodes.TooLarge, "The message is larger than " + Welcome.MessageBytes + " bytes; send less at once.");
+            }
         }
 
         private void Allow(SessionStep step)

@@ -40,7 +40,7 @@ namespace Vitrine
             _maxBytes = maxBytes;
         }
 
-        /// <summary>An empty writer with room for the frame's header; give it to <see cref="TryAdd"/> or back.</summary>
+        /// <summary>An empty writer with room for the frame's header, for <see cref="TryAdd"/> or <see cref="GiveBack"/>.</summary>
         internal MsgPackWriter Rent()
         {
             lock (_gate)
@@ -59,15 +59,26 @@ namespace Vitrine
             }
         }
 
-        /// <summary>Queues one message; false when it does not fit, and then the writer stays the caller's.</summary>
-        internal bool TryAdd(MsgPackWriter writer, WebSocketOpcode opcode, bool control)
+        /// <summary>Whether the bounds are reached: nothing but control messages may be added now.</summary>
+        internal bool IsFull
+        {
+            get
+            {
+                lock (_gate)
+                {
+                    return _queue.Count >= _maxMessages || _bytes >= _maxBytes;
+                }
+            }
+        }
+
+        /// <summary>Queues one message; false when even the room kept for control messages is used up.</summary>
+        internal bool TryAdd(MsgPackWriter writer, WebSocketOpcode opcode)
         {
             lock (_gate)
             {
-                int limit = control ? _maxMessages + ReservedForControl : _maxMessages;
-                bool large = !control && _bytes > 0 && _bytes + writer.Count > _maxBytes;
-                if (_closed || _queue.Count >= limit || large)
+                if (_closed || _queue.Count >= _maxMessages + ReservedForControl)
                 {
+                    Keep(writer);
                     return false;
                 }
                 _bytes += writer.Count;

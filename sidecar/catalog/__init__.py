@@ -1,0 +1,1 @@
+"""Products: their records, pictures and sizes."""

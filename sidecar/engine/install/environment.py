@@ -1,0 +1,125 @@
+"""The environment that converts models: a virtual one under Vitrine's folder, apart from the one that serves."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import venv
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+from . import child
+from .errors import InstallError
+
+DOWNLOAD_BYTES = 80_000_000  # about; wheels of export/requirements.txt
+DISK_BYTES = 320_000_000  # about; what they unpack to
+_PIP_TIMEOUT_S = 1200.0
+_ENSUREPIP_TIMEOUT_S = 60.0
+_OLDEST_PIP_WITH_PYTHON_OPTION = (22, 3)
+_SOURCES = ("*.py", "*.json", "*.txt")
+
+
+class BuildEnvironment:
+    """The converting environment for this Python and these requirements, made on first use."""
+
+    def __init__(self, parent: Path) -> None:
+        self._packages = _package_folder("export").parent
+        requirements = (self._packages / "export" / "requirements.txt").read_bytes()
+        key = hashlib.sha256(requirements + sys.version.encode() + sys.executable.encode()).hexdigest()[:12]
+        self.folder = parent / f"environment-{key}"
+        self.sources = self.folder / "src"
+        self._marker = self.folder / "complete"
+
+    @property
+    def python(self) -> Path:
+        """The interpreter inside."""
+        return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    def ensure(self, *, stop: threading.Event, note: Callable[[str], None]) -> None:
+        """Creates the environment unless it is complete, and lays this version's code into it.
+
+        Raises `InstallError` if the packages cannot be installed.
+        """
+        if not self._marker.exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True)
+            venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt").create(self.folder)
+            self._install(stop, note)
+            self._marker.touch()
+        self._copy_sources()
+
+    def environ(self) -> dict[str, str]:
+        """The environment variables for a run inside: the user's, without what would point Python elsewhere."""
+        kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+        return kept | {"PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def _install(self, stop: threading.Event, note: Callable[[str], None]) -> None:
+        requirements = str(self._packages / "export" / "requirements.txt")
+        options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--only-binary", ":all:"]
+        lines: list[str] = []
+
+        def on_line(line: str) -> None:
+            lines.append(line)
+            if line.startswith(("Downloading", "Collecting", "Installing")):
+                note(" ".join(line.split()[:2]))
+
+        code = child.run(
+            [*self._pip(), "install", *options, "--requirement", requirements],
+            cwd=self.folder,
+            environ=self.environ(),
+            timeout_s=_PIP_TIMEOUT_S,
+            stop=stop,
+            on_line=on_line,
+        )
+        if code != 0 and not stop.is_set():
+            reason = next((line for line in reversed(lines) if line.startswith("ERROR")), "pip ended early")
+            raise InstallError(
+                f"The packages for converting could not be installed: {reason} Check the network and pip's settings, "
+                "then run the same command again."
+            )
+
+    def _pip(self) -> list[str]:
+        """A pip that installs into the environment: the serving one's, or else one made inside."""
+        try:
+            version = tuple(int(part) for part in metadata.version("pip").split(".")[:2])
+        except (metadata.PackageNotFoundError, ValueError):
+            version = (0, 0)
+        if version >= _OLDEST_PIP_WITH_PYTHON_OPTION:
+            return [sys.executable, "-m", "pip", "--python", str(self.python)]
+        made = subprocess.run(
+            [str(self.python), "-m", "ensurepip", "--default-pip"],
+            capture_output=True,
+            timeout=_ENSUREPIP_TIMEOUT_S,
+            check=False,
+        )
+        if made.returncode != 0:
+            raise InstallError(
+                "This Python has no pip. Run: python -m ensurepip (on Debian: apt-get install python3-pip "
+                "python3-venv), then the same command again."
+            )
+        return [str(self.python), "-m", "pip"]
+
+    def _copy_sources(self) -> None:
+        """Only this version's own code, so that nothing of the serving environment can be imported inside."""
+        shutil.rmtree(self.sources, ignore_errors=True)
+        for package in ("export", "sidecar"):
+            origin = _package_folder(package)
+            for pattern in _SOURCES:
+                for file in origin.rglob(pattern):
+                    target = self.sources / package / file.relative_to(origin)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file, target)
+
+
+def _package_folder(name: str) -> Path:
+    """Where a package of this project lies, found without importing it."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise InstallError(f"The package {name} is not installed. Run: pip install --force-reinstall vitrine-vr")
+    return Path(next(iter(spec.submodule_search_locations)))

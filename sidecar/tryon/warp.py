@@ -1,0 +1,80 @@
+"""Thin-plate splines on a coarse grid, and how healthy a map is.
+
+Source: Bookstein 1989 for the spline; folds and anisotropy from the Jacobian of the sampled map.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import Points
+
+Map = NDArray[np.float32]
+"""(h, w, 2): for each pixel drawn, the position (x, y) in the garment's picture."""
+
+_GRID = (25, 33)
+_STIFFNESS = 1e-3
+
+
+def spline(control: Points, values: Points, *, stiffness: float = _STIFFNESS) -> Points:
+    """(n + 3, 2) weights of the spline that takes `control` (n, 2) to `values` (n, 2); both of order one in size."""
+    count = len(control)
+    system = np.zeros((count + 3, count + 3))
+    system[:count, :count] = _kernel(control, control) + stiffness * np.eye(count)
+    system[:count, count:] = np.column_stack([np.ones(count), control])
+    system[count:, :count] = system[:count, count:].T
+    return np.asarray(np.linalg.solve(system, np.vstack([values, np.zeros((3, 2))])))
+
+
+def evaluate(points: Points, control: Points, weights: Points) -> Points:
+    """(N, 2) values of the spline at `points` (N, 2)."""
+    affine = np.column_stack([np.ones(len(points)), points])
+    return np.asarray(_kernel(points, control) @ weights[:-3] + affine @ weights[-3:])
+
+
+def _kernel(first: Points, second: Points) -> Points:
+    squared = ((first[:, None] - second[None]) ** 2).sum(axis=2)
+    return np.asarray(0.5 * squared * np.log(squared + 1e-9))
+
+
+def spline_map(box: tuple[int, int, int, int], target: Points, source: Points) -> Map:
+    """The map of a box (x, y, w, h) of the frame that pulls `source` picture positions to `target` frame positions.
+
+    The spline is solved on a 33 x 25 grid and enlarged with a cubic kernel.
+    """
+    x, y, width, height = box
+    rows, columns = _GRID
+    scale = float(np.ptp(target, axis=0).max()) or 1.0
+    size = float(np.ptp(source, axis=0).max()) or 1.0
+    control, middle = (target - target[0]) / scale, source[0]
+    weights = spline(control, (source - middle) / size)
+    across = x + (np.arange(columns) + 0.5) * width / columns - 0.5
+    down = y + (np.arange(rows) + 0.5) * height / rows - 0.5
+    grid = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
+    values = evaluate((grid - target[0]) / scale, control, weights) * size + middle
+    coarse = values.reshape(rows, columns, 2).astype(np.float32)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def folded_share(field: Map, inside: NDArray[np.bool_]) -> float:
+    """Share of the pixels in `inside` where the map turns over (det J <= 0)."""
+    jacobian = _jacobian(field)
+    determinant = jacobian[..., 0] * jacobian[..., 3] - jacobian[..., 1] * jacobian[..., 2]
+    return float((determinant[inside] <= 0).mean()) if inside.any() else 0.0
+
+
+def anisotropy(field: Map, inside: NDArray[np.bool_], *, quantile: float = 0.95) -> float:
+    """Quantile of the ratio of the map's two stretches, 1 where it only turns and scales."""
+    jacobian = _jacobian(field)[inside]
+    determinant = jacobian[..., 0] * jacobian[..., 3] - jacobian[..., 1] * jacobian[..., 2]
+    squares = (jacobian**2).sum(axis=-1)
+    root = np.sqrt(np.maximum(squares**2 - 4 * determinant**2, 0))
+    ratio = np.sqrt((squares + root) / np.maximum(squares - root, 1e-12))
+    return float(np.quantile(ratio, quantile))
+
+
+def _jacobian(field: Map) -> NDArray[np.float32]:
+    dx, dy = np.gradient(field, axis=1), np.gradient(field, axis=0)
+    return np.stack([dx[..., 0], dy[..., 0], dx[..., 1], dy[..., 1]], axis=-1)
