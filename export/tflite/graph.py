@@ -92,10 +92,8 @@ def _tensor(tensor: Any, buffers: list[Any]) -> Tensor:
 def _operator(operator: Any, codes: list[Any]) -> Operator:
     code = codes[operator.opcodeIndex]
     builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
-    if builtin == schema.BuiltinOperator.CUSTOM:
-        kind = f"custom:{code.customCode.decode()}"
-    else:
-        kind = _OP_NAMES[builtin]
+    custom = builtin == schema.BuiltinOperator.CUSTOM
+    kind = f"custom:{code.customCode.decode()}" if custom else _OP_NAMES[builtin]
     return Operator(
         kind=kind,
         inputs=_indices(operator.inputs),

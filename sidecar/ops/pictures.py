@@ -31,22 +31,30 @@ def read(image: WireImage, payload: Callable[[], memoryview], *, max_px: int) ->
 
     `payload` is only called once the announced size is known to be allowed. Raw results may be a view of the payload.
     """
+    if image.f in CHANNELS:
+        check_raw(image, max_px=max_px)
+        return _read_raw(image, payload)
     if image.w * image.h > max_px:
         raise TooLarge(f"The picture has more than {max_px} pixels; send a smaller one.")
-    if image.f in CHANNELS:
-        return _read_raw(image, payload)
     return _decode(payload(), image.f, max_px=max_px)
 
 
-def _read_raw(image: WireImage, payload: Callable[[], memoryview]) -> Pixels:
-    channels = CHANNELS[image.f]
+def check_raw(image: WireImage, *, max_px: int) -> None:
+    """A raw picture's sizes fit the limit and each other. Raises `BadRequest` or `TooLarge`."""
+    if image.f not in CHANNELS:
+        raise BadRequest("Only raw pictures travel in shared memory; send encoded ones inline.")
+    if image.w * image.h > max_px:
+        raise TooLarge(f"The picture has more than {max_px} pixels; send a smaller one.")
     if image.w == 0 or image.h == 0:
         raise BadRequest("A raw picture needs w and h.")
-    expected = image.w * image.h * channels
+    expected = image.w * image.h * CHANNELS[image.f]
     length = len(image.d) if isinstance(image.d, bytes) else getattr(image.d, "length", None)
     if length is not None and length != expected:
         raise BadRequest(f"A {image.f} picture of {image.w}x{image.h} has {expected} bytes, not {length}.")
-    pixels = np.frombuffer(payload(), np.uint8).reshape(image.h, image.w, channels)
+
+
+def _read_raw(image: WireImage, payload: Callable[[], memoryview]) -> Pixels:
+    pixels = np.frombuffer(payload(), np.uint8).reshape(image.h, image.w, CHANNELS[image.f])
     return np.ascontiguousarray(pixels[::-1]) if image.o == "bottom" else pixels
 
 

@@ -89,8 +89,11 @@ class Calls:
             deadline = call.read_at + call.budget_ms / 1000
         job = Job(call, call.rule.lane, call.prio, step, work, call.read_at, deadline, key)
         work.job = job
-        self._settle(self.scheduler.submit(job))
+        if dropped := self.scheduler.submit(job):
+            self._settle(dropped)
         self.pump(call.rule.lane)
+        if deadline != float("inf") and job.state == "waiting":
+            self.changed()
 
     def push(self, call: OpenCall, step: Step, raw: bytes, slots: list[int]) -> None:
         """Queues more input of a B call."""
@@ -149,7 +152,8 @@ class Calls:
         self._settle(dropped)
         if job is not None:
             self._run(job.payload)
-        self.changed()
+        if job is not None or dropped:
+            self.changed()
 
     def _run(self, work: Work) -> None:
         self._numbers += 1

@@ -96,29 +96,38 @@ def survey(value: object) -> list[ShmRef]:
     `MAX_NODES` nodes or `MAX_DEPTH` levels.
     """
     refs: list[ShmRef] = []
-    stack: list[tuple[object, int]] = [(value, 0)]
-    seen = 0
-    while stack:
-        item, depth = stack.pop()
-        seen += 1
-        kind = type(item)
-        if kind is dict or kind is list:
-            if depth >= MAX_DEPTH:
-                raise BadValue(f"the value is nested deeper than {MAX_DEPTH} levels")
-            if kind is dict and not all(type(key) is str for key in item):  # type: ignore[attr-defined]
-                raise BadValue("a key is not a string")
-            children = list(item.values()) if kind is dict else item  # type: ignore[attr-defined]
-            if seen + len(stack) + len(children) > MAX_NODES:  # type: ignore[arg-type]
-                raise BadValue(f"the value has more than {MAX_NODES} entries")
-            stack.extend((child, depth + 1) for child in reversed(children))  # type: ignore[call-overload]
-        elif kind is float:
-            if not math.isfinite(item):  # type: ignore[arg-type]
-                raise BadValue("a number is NaN or infinite")
-        elif kind is ShmRef:
-            refs.append(item)  # type: ignore[arg-type]
-        elif kind is msgpack.ExtType or kind is msgpack.Timestamp:
-            raise BadValue("a value has an extension type that this version does not know")
+    _walk(value, 0, 1, refs)
     return refs
+
+
+def _walk(item: Any, depth: int, seen: int, refs: list[ShmRef]) -> int:
+    """Visits one value and what is in it; `seen` nodes were counted before, the new count is returned."""
+    kind = type(item)
+    if kind is dict or kind is list:
+        seen += len(item)
+        if depth >= MAX_DEPTH:
+            raise BadValue(f"the value is nested deeper than {MAX_DEPTH} levels")
+        if seen > MAX_NODES:
+            raise BadValue(f"the value has more than {MAX_NODES} entries")
+        if kind is dict:
+            for key in item:
+                if type(key) is not str:
+                    raise BadValue("a key is not a string")
+            item = item.values()
+        for child in item:
+            if type(child) not in _LEAVES:
+                seen = _walk(child, depth + 1, seen, refs)
+    elif kind is float:
+        if not math.isfinite(item):
+            raise BadValue("a number is NaN or infinite")
+    elif kind is ShmRef:
+        refs.append(item)
+    elif kind is msgpack.ExtType or kind is msgpack.Timestamp:
+        raise BadValue("a value has an extension type that this version does not know")
+    return seen
+
+
+_LEAVES = frozenset({str, int, bytes, bool, type(None)})
 
 
 def _skim(data: bytes) -> None:

@@ -182,6 +182,7 @@ class ServerSession:
         self._calls.clear()
         self._outbox.clear()
         self._frames.clear()
+        self.unsent_bytes = 0
 
     def _close(self, code: int, reason: str) -> Close:
         self.connection_lost()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections import deque
 from collections.abc import Iterable
 
 from ..errors import BadRequest
@@ -126,8 +125,7 @@ class SlotPool:
     """The writer's view of its slots: which are free, and the sequence that the next use of each will carry."""
 
     def __init__(self, slots: Iterable[int]) -> None:
-        self._free = deque(slots)
-        self._all = frozenset(self._free)
+        self._free = list(reversed(list(slots)))
         self._out: set[int] = set()
         self._sequence = 0
 
@@ -135,7 +133,7 @@ class SlotPool:
         """A free slot and its next sequence, or None: then the bytes go inline."""
         if not self._free:
             return None
-        slot = self._free.popleft()
+        slot = self._free.pop()  # the one used last: its pages are still in the caches
         self._out.add(slot)
         self._sequence += 1
         return slot, self._sequence

@@ -1,4 +1,4 @@
-"""The golden vectors against the code: regenerated, decoded, encoded again byte for byte, and spoken to the sessions."""
+"""The golden vectors against the code: regenerated, decoded, encoded to the same bytes, and spoken to the sessions."""
 
 from __future__ import annotations
 

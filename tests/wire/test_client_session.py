@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -61,7 +62,7 @@ def test_an_illegal_verb_names_itself_and_changes_nothing(verb: str, state: Clie
     if legal:
         return
     session = in_state(state)
-    before = dict(vars(session))
+    before = copy.deepcopy(vars(session))
     with pytest.raises(LocalProtocolError) as error:
         VERBS[verb](session)
     assert verb in str(error.value) and "client" in str(error.value) and state.value in str(error.value)

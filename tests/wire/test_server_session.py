@@ -64,7 +64,8 @@ def sent(session: ServerSession) -> list[dict[str, Any]]:
 
 def frozen(session: ServerSession) -> Any:
     """Everything that a step could change."""
-    state = copy.deepcopy({k: v for k, v in vars(session).items() if k not in ("_kinds", "_outbox", "_calls", "_frames")})
+    plain = vars(session).keys() - {"_kinds", "_outbox", "_calls", "_frames"}
+    state = copy.deepcopy({name: getattr(session, name) for name in plain})
     calls = {number: (open_call.kind, open_call.parts) for number, open_call in session._calls.items()}
     return state, calls, [unsent.data for unsent in session._outbox], {k: len(v) for k, v in session._frames.items()}
 

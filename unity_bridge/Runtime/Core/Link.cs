@@ -25,6 +25,7 @@ namespace Vitrine
         private readonly uint[] _freeing = new uint[1024];
         private readonly ClockSync _clockSync = new ClockSync();
         private readonly Action<string, WireMap> _noted;
+        private readonly Thread _sender;
         private VitrineException _cause;
         private int _receiverId;
         private long _lastPingUs;
@@ -44,6 +45,7 @@ namespace Vitrine
             _noted = noted;
             _outbox = new Outbox(socket, options.SendQueueMessages, options.SendQueueBytes);
             _lastHeardUs = options.Clock.NowUs;
+            _sender = new Thread(SendLoop) { IsBackground = true, Name = "vitrine send" };
         }
 
         internal Welcome Welcome
@@ -59,6 +61,23 @@ namespace Vitrine
         internal bool IsMapped
         {
             get { return _map != null; }
+        }
+
+        /// <summary>Begins to send: first of all that the shared memory is mapped.</summary>
+        internal void Begin()
+        {
+            _sender.Start();
+            if (_map == null)
+            {
+                return;
+            }
+            MsgPackWriter writer = _outbox.Rent();
+            lock (_gate)
+            {
+                _session.SendFree(writer, _freeing, 0);
+                Queue(writer);
+            }
+            Flush();
         }
 
         /// <summary>Opens a call. Throws <see cref="VitrineException"/> when it cannot be sent.</summary>
@@ -314,17 +333,6 @@ namespace Vitrine
             catch (ObjectDisposedException error) { Abort(Lost(error)); }
         }
 
-        private void SendMapped()
-        {
-            MsgPackWriter writer = _outbox.Rent();
-            lock (_gate)
-            {
-                _session.SendFree(writer, _freeing, 0);
-                Queue(writer);
-            }
-            Flush();
-        }
-
         private void SendFreed()
         {
             MsgPackWriter writer = null;
@@ -343,6 +351,5 @@ namespace Vitrine
             }
             Flush();
         }
-
     }
 }

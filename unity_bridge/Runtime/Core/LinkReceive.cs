@@ -12,14 +12,8 @@ namespace Vitrine
         internal VitrineException Run()
         {
             Volatile.Write(ref _receiverId, Thread.CurrentThread.ManagedThreadId);
-            var sender = new Thread(SendLoop) { IsBackground = true, Name = "vitrine send" };
-            sender.Start();
             try
             {
-                if (_map != null)
-                {
-                    SendMapped();
-                }
                 while (HandleAll())
                 {
                     ArraySegment<byte> space = _reader.Space();
@@ -38,7 +32,7 @@ namespace Vitrine
                     ref _cause, new VitrineException(VitrineCodes.Internal, "Vitrine broke its own protocol: " + error.Message), null);
             }
             Abort(VitrineException.Unavailable("The connection to Vitrine ended; it is made again by itself."));
-            sender.Join();
+            _sender.Join();
             FailAll();
             return _cause;
         }

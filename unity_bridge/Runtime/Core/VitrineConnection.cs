@@ -261,13 +261,16 @@ namespace Vitrine
                 return error;
             }
             _backoff.Reset();
+            link.Begin();
             Volatile.Write(ref _link, link);
             if (Volatile.Read(ref _closed) != 0)
             {
                 link.Abort(VitrineException.Unavailable("The connection was closed."));
             }
             SetState(ConnectionState.Ready);
-            VitrineException cause = link.Run(() => Ready(), () => Volatile.Write(ref _link, null));
+            _ready.TrySetResult(true);
+            VitrineException cause = link.Run();
+            Volatile.Write(ref _link, null);
             Log("connection ended: " + cause.Message);
             return cause;
         }
@@ -280,11 +283,6 @@ namespace Vitrine
                 return _options.Endpoint;
             }
             return _endpoint != null && RunFile.IsAlive(_endpoint) ? _endpoint : RunFile.Find(_options.RunFolder);
-        }
-
-        private void Ready()
-        {
-            _ready.TrySetResult(true);
         }
 
         private void Fail(VitrineException error)

@@ -78,7 +78,7 @@ namespace Vitrine
             _bytes = ReplyPool.Bytes.Rent(Math.Max(16, message.Data.ByteCount));
             message.Data.CopyTo(_bytes);
             Data = new WireView(_bytes, 0, message.Data.ByteCount);
-            Number = message.Kind == ServerMessageKind.Part ? message.Number : -1;
+            Number = message.Kind == ServerMessageKind.Part ? message.Number : -1L;
             Timing = message.Timing;
             _references.Clear();
             Data.CollectReferences(_references);

@@ -1,0 +1,103 @@
+"""What a garment may cover: the person, less face, hair, hands and bare forearms. All masks at half resolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .arrays import Mask, Points, Rgb
+from .body import MASK_STEP, Arm, Body
+from .face import CHIN, FOREHEAD, LEFT_CHEEK, RIGHT_CHEEK, Face
+from .top_fit import Sleeve, TopFit
+
+# The outline of the face mesh, as MediaPipe lists it (FACEMESH_FACE_OVAL).
+_OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
+    148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+_MIN_SURE = 0.35
+_HAIR_MARGIN = 1.6
+
+
+@dataclass(frozen=True, slots=True)
+class Matte:
+    """`garment` where a top may show, `head` what belongs to the head, `old` what it wears and the new top may not
+    leave in sight around the neck. (H/2, W/2) uint8."""
+
+    garment: Mask
+    head: Mask
+    arms: Mask
+
+
+def build(person: Mask, small: Rgb, body: Body, face: Face | None, fit: TopFit) -> Matte:
+    """The matte of one frame; `small` is the frame at half resolution."""
+    soft = _firm(person)
+    head = head_mask(person, small, body, face)
+    arms = np.zeros_like(person)
+    for arm, sleeve in ((body.left, fit.left), (body.right, fit.right)):
+        _draw_arm(arms, arm, sleeve, body)
+    garment = cv2.subtract(cv2.subtract(soft, head), arms)
+    return Matte(np.asarray(garment, np.uint8), head, arms)
+
+
+def _firm(person: Mask) -> Mask:
+    """The person with a smooth, slightly generous edge."""
+    blurred = cv2.GaussianBlur(person, (0, 0), 1.5)
+    return cv2.convertScaleAbs(cv2.subtract(blurred, 64.0), alpha=255 / 90)  # type: ignore[return-value]
+
+
+def head_mask(person: Mask, small: Rgb, body: Body, face: Face | None) -> Mask:
+    """Face and hair: the mesh's outline, all of the person above the mouth, and hair of the same colour beside it."""
+    head = np.zeros_like(person)
+    if face is None:
+        centre = (body.chin - 0.6 * body.face_width * body.down) / MASK_STEP
+        radius = 0.62 * body.face_width / MASK_STEP
+        cv2.circle(head, _pixel(centre), max(1, round(radius)), 255, -1)
+        return head
+    oval = face.points[list(_OVAL), :2]
+    cv2.fillConvexPoly(head, np.rint(cv2.convexHull(oval.astype(np.float32))[:, 0] / MASK_STEP).astype(np.int32), 255)
+    head = cv2.dilate(head, np.ones((3, 3), np.uint8))
+    crown = _crown(face, person.shape)
+    upper = cv2.bitwise_and(crown, person)
+    return np.asarray(cv2.max(head, upper), np.uint8)
+
+
+def _crown(face: Face, shape: tuple[int, ...]) -> Mask:
+    """A generous region around the upper head: from the cheeks over the hair."""
+    up = face.points[FOREHEAD, :2] - face.points[CHIN, :2]
+    across = face.points[LEFT_CHEEK, :2] - face.points[RIGHT_CHEEK, :2]
+    middle = (face.points[LEFT_CHEEK, :2] + face.points[RIGHT_CHEEK, :2]) / 2
+    low, side = middle - 0.10 * up, 1.0 * across
+    corners = np.array([low - side, low + side, low + 1.3 * up + side, low + 1.3 * up - side]) / MASK_STEP
+    crown = np.zeros(shape[:2], np.uint8)
+    cv2.fillConvexPoly(crown, np.rint(corners).astype(np.int32), 255)
+    return crown
+
+
+def _draw_arm(arms: Mask, arm: Arm, sleeve: Sleeve | None, body: Body) -> None:
+    """The bare arm from the cuff to the finger tips, as far as it is seen."""
+    start = arm.shoulder + 0.6 * (arm.elbow - arm.shoulder) if sleeve is None else sleeve.cuff
+    long_sleeve = sleeve is not None and len(sleeve.target) > 2
+    points = [start]
+    if not long_sleeve:
+        points.append(arm.elbow)
+    if arm.sure[1] > _MIN_SURE:
+        # The knuckles lie between wrist and finger tips; the tips are as far again.
+        points.extend([arm.wrist, arm.fingers + 0.5 * (arm.fingers - arm.wrist)])
+    elif long_sleeve:
+        return
+    widths = np.linspace(0.92, 0.62, len(points)) * arm.radius
+    for first, second, radius in zip(points[:-1], points[1:], widths, strict=False):
+        _capsule(arms, first, second, float(radius))
+
+
+def _capsule(mask: Mask, start: Points, end: Points, radius: float) -> None:
+    cv2.line(mask, _pixel(start / MASK_STEP), _pixel(end / MASK_STEP), 255, max(1, round(2 * radius / MASK_STEP)))
+
+
+def _pixel(point: Points) -> tuple[int, int]:
+    # Landmarks may lie far outside the frame; OpenCV wants ints of 16 bits or so.
+    x, y = np.clip(np.rint(point), -8000, 8000)
+    return int(x), int(y)

@@ -1,0 +1,190 @@
+"""A top drawn on a body: torso by a spline, sleeves by quadrilaterals along the arms, light of the old garment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..catalog.assets import SLEEVE_LEFT, SLEEVE_RIGHT, TORSO, TopAsset
+from . import fill, matte, shading, top_fit
+from .arrays import Mask, Points, Rgb, Rgba
+from .body import MASK_STEP, Body
+from .face import Face
+from .patches import Patch, blend, clipped
+from .top_fit import Sleeve, TopFit
+from .warp import Map, spline_map
+
+_PYRAMID = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedTop:
+    """A top's parts as RGBA pictures at full, half and quarter size; made once, drawn every frame."""
+
+    asset: TopAsset
+    torso: tuple[Rgba, ...]
+    left: tuple[Rgba, ...]
+    right: tuple[Rgba, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The patches of a top, back to front; `field` is the torso's map and `warped` the unshaded picture, in `box`."""
+
+    patches: list[Patch]
+    field: Map
+    warped: Patch
+    fit: TopFit
+
+
+def prepare(asset: TopAsset) -> PreparedTop:
+    """Cuts a top into its parts."""
+    parts = []
+    for bit in (TORSO, SLEEVE_LEFT, SLEEVE_RIGHT):
+        belongs = cv2.GaussianBlur(np.where(asset.parts & bit, 255, 0).astype(np.uint8), (0, 0), 1.2)
+        alpha = cv2.min(asset.picture[..., 3], cv2.convertScaleAbs(belongs, alpha=1.6))
+        parts.append(_pyramid(np.dstack([asset.picture[..., :3], alpha])))
+    return PreparedTop(asset, parts[0], parts[1], parts[2])
+
+
+def _pyramid(picture: Rgba) -> tuple[Rgba, ...]:
+    levels = [picture]
+    for _ in range(_PYRAMID - 1):
+        size = levels[-1].shape[1] // 2, levels[-1].shape[0] // 2
+        levels.append(np.asarray(cv2.resize(levels[-1], size, interpolation=cv2.INTER_AREA), np.uint8))
+    return tuple(levels)
+
+
+def draw(top: PreparedTop, frame: Rgb, small: Rgb, person: Mask, body: Body, face: Face | None) -> Drawn | None:
+    """The patches of a top on a body, None where none of it is in the frame.
+
+    `small` is the frame, `person` the person's mask, both at half resolution.
+    """
+    fit = top_fit.fit(body, top.asset.landmarks, top.asset.ease)
+    box = _box(fit, frame.shape)
+    if box is None:
+        return None
+    level = _level(fit)
+    field = spline_map(box, fit.target, fit.source)
+    warped = _torso(top.torso[level], field, level, box)
+    for sleeve, pictures in ((fit.left, top.left), (fit.right, top.right)):
+        if sleeve is not None:
+            _lay_sleeve(warped, pictures[level], sleeve, level)
+    cover = matte.build(person, small, body, face, fit)
+    shaded = _finish(warped, small, cover)
+    patches = [shaded]
+    covered = _half(shaded, person.shape)
+    region = fill.collar_region(person, covered, cover.head, body, fit)
+    behind = fill.patch(small, person, region, frame.shape)
+    return Drawn([shaded] if behind is None else [behind, *patches], field, warped, fit)
+
+
+def _box(fit: TopFit, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    points = [fit.target] + [sleeve.target.reshape(-1, 2) for sleeve in (fit.left, fit.right) if sleeve is not None]
+    everything = np.concatenate(points)
+    low, high = everything.min(axis=0) - 4, everything.max(axis=0) + 4
+    return clipped(*low, *high, shape[1], shape[0])
+
+
+def _level(fit: TopFit) -> int:
+    """Which copy of the picture to sample: bilinear sampling must not skip pixels."""
+    shrink = float(np.linalg.norm(fit.source[4] - fit.source[3]) / (np.linalg.norm(fit.target[4] - fit.target[3]) + 1e-6))
+    return int(np.clip(np.floor(np.log2(max(shrink, 1.0)) + 0.35), 0, _PYRAMID - 1))
+
+
+def _torso(picture: Rgba, field: Map, level: int, box: tuple[int, int, int, int]) -> Patch:
+    # Pixel centres: position p of the full picture is (p + 0.5) / 2^level - 0.5 of a reduced one.
+    scaled = (field + 0.5) * (0.5**level) - 0.5 if level else field
+    warped = cv2.remap(picture, scaled[..., 0], scaled[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return Patch(box[0], box[1], np.ascontiguousarray(warped[..., :3]), np.ascontiguousarray(warped[..., 3]))
+
+
+def _lay_sleeve(onto: Patch, picture: Rgba, sleeve: Sleeve, level: int) -> None:
+    """Lays a sleeve over the torso in place, segment by segment along the arm."""
+    for index in range(len(sleeve.target) - 1):
+        source = _quad(sleeve.source, index)
+        target = _quad(sleeve.target, index)
+        piece = _segment(picture, (source + 0.5) * (0.5**level) - 0.5, target - (onto.x, onto.y), onto.alpha.shape)
+        if piece is not None:
+            _over(onto, piece)
+
+
+def _quad(pairs: Points, index: int) -> Points:
+    """Outer and inner corners of one segment, in order around it."""
+    return np.array([pairs[index, 0], pairs[index + 1, 0], pairs[index + 1, 1], pairs[index, 1]])
+
+
+def _segment(picture: Rgba, source: Points, target: Points, shape: tuple[int, ...]) -> Patch | None:
+    """One quadrilateral of a sleeve in the coordinates of the top's box; it reaches a little past both its ends."""
+    longer = _stretched(target, 0.04), _stretched(source, 0.04)
+    box = clipped(*longer[0].min(axis=0), *longer[0].max(axis=0), shape[1], shape[0])
+    if box is None:
+        return None
+    x, y, width, height = box
+    matrix = cv2.getPerspectiveTransform(source.astype(np.float32), (target - (x, y)).astype(np.float32))
+    warped = cv2.warpPerspective(picture, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    window = np.zeros((height, width), np.uint8)
+    wide = _widened(longer[0])
+    cv2.fillConvexPoly(window, np.rint((wide - (x, y)) * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
+    alpha = cv2.min(np.ascontiguousarray(warped[..., 3]), window)
+    return Patch(x, y, np.ascontiguousarray(warped[..., :3]), np.asarray(alpha, np.uint8))
+
+
+def _stretched(quad: Points, share: float) -> Points:
+    """The quad made longer along the arm."""
+    outer, inner = quad[1] - quad[0], quad[2] - quad[3]
+    return quad + share * np.array([-outer, outer, inner, -inner])
+
+
+def _widened(quad: Points) -> Points:
+    """The quad made wider across the arm: the cloth's own outline is the edge there, not this window."""
+    start, end = quad[0] - quad[3], quad[1] - quad[2]
+    return quad + 0.4 * np.array([start, end, -end, -start])
+
+
+def _over(onto: Patch, piece: Patch) -> None:
+    """Straight alpha over straight alpha, in place."""
+    rgb, alpha = onto.rgb[piece.region], onto.alpha[piece.region]
+    bare = cv2.compare(alpha, 0, cv2.CMP_EQ)
+    cv2.copyTo(piece.rgb, bare, rgb)
+    blend(onto.rgb, piece)
+    left = cv2.multiply(cv2.bitwise_not(alpha), cv2.bitwise_not(piece.alpha), scale=1 / 255)
+    np.copyto(alpha, cv2.bitwise_not(left))
+
+
+def _finish(warped: Patch, small: Rgb, cover: matte.Matte) -> Patch:
+    """The garment under the scene's light, cut to where it may show."""
+    rows, columns = warped.region
+    height, width = warped.alpha.shape
+    x, y = warped.x / MASK_STEP, warped.y / MASK_STEP
+    # Sample the half-resolution masks at the patch's own pixels.
+    matrix = np.array([[1 / MASK_STEP, 0, x - 0.25], [0, 1 / MASK_STEP, y - 0.25]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    allowed = cv2.warpAffine(cover.garment, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.multiply(warped.alpha, allowed, scale=1 / 255)
+    shade = _shade(small, cover, (columns, rows))
+    factor = cv2.resize(shade, (width, height), interpolation=cv2.INTER_LINEAR)
+    factor3 = cv2.merge((factor, factor, factor))
+    rgb = cv2.multiply(warped.rgb, factor3, dtype=cv2.CV_8U)
+    return Patch(warped.x, warped.y, np.asarray(rgb, np.uint8), np.asarray(alpha, np.uint8))
+
+
+def _shade(small: Rgb, cover: matte.Matte, region: tuple[slice, slice]) -> np.ndarray:
+    """Brightness factors of the region at about quarter resolution."""
+    columns, rows = region
+    half = np.s_[rows.start // MASK_STEP : -(-rows.stop // MASK_STEP), columns.start // MASK_STEP : -(-columns.stop // MASK_STEP)]
+    picture, cloth = small[half], cover.garment[half]
+    size = max(2, picture.shape[1] // 2), max(2, picture.shape[0] // 2)
+    quarter = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    inside = cv2.resize(cloth, size, interpolation=cv2.INTER_AREA)
+    return shading.ratio(np.asarray(quarter, np.uint8), np.asarray(inside, np.uint8)) * shading.exposure(small)
+
+
+def _half(patch: Patch, shape: tuple[int, ...]) -> Mask:
+    """The patch's alpha at half resolution, on a plane of `shape`."""
+    height, width = shape[:2]
+    matrix = np.array([[MASK_STEP, 0, 0.5 - patch.x], [0, MASK_STEP, 0.5 - patch.y]], np.float64)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(patch.alpha, matrix, (width, height), flags=flags)  # type: ignore[return-value]
