@@ -74,7 +74,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     from .models_cli import ensure_installed
     from .serve import default_threads, serve
     from .server.app import CannotListen
-    from .server.discovery import AlreadyRunning
+    from .server.discovery import AlreadyRunning, CannotPublish
 
     logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s gateway %(message)s")
     config = ServeConfig(
@@ -95,7 +95,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         if not arguments.no_install and (code := ensure_installed("vision", packs=config.packs)):
             return code
         return serve(config, on_listening=lambda port: print(f"Vitrine listens on {config.host}:{port}", flush=True))
-    except (flavours.WrongFlavours, CannotListen, AlreadyRunning) as error:
+    except (flavours.WrongFlavours, CannotListen, AlreadyRunning, CannotPublish) as error:
         print(f"vitrine: {error}", file=sys.stderr)
         return 1
 

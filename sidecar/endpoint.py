@@ -78,7 +78,7 @@ def _read_private(path: Path) -> bytes:
         raise NoServer("No Vitrine server runs here; start one with `vitrine serve`.") from error
     except OSError as error:
         raise UntrustedEndpoint("The file run.json cannot be read as a plain file of yours; look at it.") from error
-    with os.fdopen(handle, "rb") as file:
+    try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or found.st_size > FILE_BYTES:
             raise UntrustedEndpoint("The file run.json is not a small plain file; delete it and start again.")
@@ -86,7 +86,9 @@ def _read_private(path: Path) -> bytes:
             raise UntrustedEndpoint("The file run.json is another user's; set VITRINE_RUN_DIR to a folder of yours.")
         if sys.platform != "win32" and stat.S_IMODE(found.st_mode) & 0o077:
             raise UntrustedEndpoint("Others can read run.json; delete it and start the server again.")
-        return file.read(FILE_BYTES)
+        return os.read(handle, FILE_BYTES)
+    finally:
+        os.close(handle)
 
 
 def _check_host(host: str) -> None:

@@ -124,8 +124,9 @@ def _announce(console: Console, todo: Plan, registry: Registry) -> None:
         for archive in todo.archives
     )
     licences = ", ".join(sorted({registry.index.packs[name].licence for name in todo.names}))
+    count = f"{len(todo.names)} model{'s' if len(todo.names) > 1 else ''}"
     console.print(
-        f"Installing {len(todo.names)} model{'s' * (len(todo.names) > 1)} ({', '.join(todo.names)}; licence {licences}).\n"
+        f"Installing {count} ({', '.join(todo.names)}; licence {licences}).\n"
         f"Downloads about {todo.download_bytes / 1e6:.0f} MB: {sources}, and Python packages for converting, which "
         f"go into an environment of their own and are deleted afterwards. Keeps {todo.pack_bytes / 1e6:.0f} MB in "
         f"{registry.root}. Takes one to two minutes on a fast line.",

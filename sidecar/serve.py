@@ -26,17 +26,18 @@ REFRESH_S = 1.0
 
 
 class Packs:
-    """What is installed, looked up at most once a second, since every call asks."""
+    """What is installed, looked up at most once a second, since every call asks and a look reads every manifest."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._rows: list[dict[str, Any]] = []
         self._installed: frozenset[str] = frozenset()
         self._looked_at = float("-inf")
 
     def missing(self, models: tuple[str, ...]) -> list[str]:
         """Those of the named models that are not installed."""
         absent = [name for name in models if name not in self._installed]
-        if absent and time.monotonic() - self._looked_at > REFRESH_S:
+        if absent:
             self._look()
             absent = [name for name in models if name not in self._installed]
         return absent
@@ -44,18 +45,20 @@ class Packs:
     def listing(self) -> list[dict[str, Any]]:
         """Every known model: `{name, state, device, bytes, licence}`."""
         self._look()
-        return self._registry.listing()
+        return self._rows
 
     def _look(self) -> None:
+        if time.monotonic() - self._looked_at <= REFRESH_S:
+            return
         self._looked_at = time.monotonic()
-        self._installed = frozenset(row["name"] for row in self._registry.listing() if row["state"] == "installed")
+        self._rows = self._registry.listing()
+        self._installed = frozenset(row["name"] for row in self._rows if row["state"] == "installed")
 
 
-def warm_models(lane: str, installed: Callable[[tuple[str, ...]], list[str]]) -> list[str]:
-    """Models that a lane's ops need and that are installed."""
-    wanted = sorted({name for rule in OPS.values() if rule.lane == lane for name in rule.models})
-    missing = set(installed(tuple(wanted)))
-    return [name for name in wanted if name not in missing]
+def warm_models(lane: str, rows: list[dict[str, Any]]) -> list[str]:
+    """Models that a lane's ops need and that are there; a damaged one too, so that it is seen to fail."""
+    wanted = {name for rule in OPS.values() if rule.lane == lane for name in rule.models}
+    return sorted(row["name"] for row in rows if row["name"] in wanted and row["state"] != "missing")
 
 
 def serve(config: ServeConfig, *, on_listening: Callable[[int], None] | None = None) -> int:
@@ -72,7 +75,7 @@ def serve(config: ServeConfig, *, on_listening: Callable[[int], None] | None = N
         log_level=config.log_level,
     )
     handles = [
-        WorkerHandle(lane, settings, warm=warm_models(lane, packs.missing) if config.warm else []) for lane in LANES
+        WorkerHandle(lane, settings, warm=warm_models(lane, packs.listing()) if config.warm else []) for lane in LANES
     ]
     token = auth.new_token()
 

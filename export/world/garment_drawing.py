@@ -187,10 +187,12 @@ def _parts(inside: Plane, *, base: Plane) -> Image:
     # The armhole, as x of the seam at a height; sleeves and torso share a strip so that no gap can open.
     seam = np.interp(y, [0, 100, 150, 195, 236, SIZE], [152, 152, 166, 170, 161, 150]).astype(np.float32)
     below = y > 250
-    overlap = 14
+    overlap = 12
     torso = (x > seam - overlap) & (x < SIZE - seam + overlap)
     torso &= ~below | ((x > 150) & (x < SIZE - 150))
-    left, right = x < seam + overlap, x > SIZE - seam - overlap
+    # The sleeve's share of the strip runs out at the armpit, where it would show as a flap.
+    flap = overlap * np.clip((228 - y) / 90, 0, 1)
+    left, right = x < seam + flap, x > SIZE - seam - flap
     left &= ~below | (x < 150)
     right &= ~below | (x > SIZE - 150)
     bits = TORSO * torso + SLEEVE_LEFT * left + SLEEVE_RIGHT * right

@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from ..endpoint import Endpoint
 from ..errors import Internal, Unavailable, VitrineError, from_wire
-from ..wire.client_session import ClientState
 from ..wire.messages import ClientInfo, Done, Fail, Free, Note, Part, Pong, Profile, ServerMessage, ShmRef, Welcome
 from . import pictures
 from .link import Link
@@ -129,13 +128,13 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """Whether calls can be made."""
-        return self._link is not None and self._link.session.state is ClientState.OPEN
+        return self._link is not None and self._link.is_open
 
     @property
     def link(self) -> Link:
         """The open link. Raises `Unavailable`."""
         link = self._link
-        if link is None or link.session.state is not ClientState.OPEN:
+        if link is None or not link.is_open:
             raise Unavailable("The connection to the server is gone.")
         return link
 
@@ -153,7 +152,8 @@ class Connection:
 
     async def call(self, op: str, a: Mapping[str, object], options: Options, out: Pixels | None) -> Result:
         """One call and its result; cancelling the task cancels the call."""
-        await self.ready(a)
+        if self._wait_for_slots or self.link.paused:
+            await self.ready(a)
         future: asyncio.Future[Result] = self._loop.create_future()
         call_id = self.start(op, a, options, Unary(self, future, out))
         try:
@@ -174,7 +174,7 @@ class Connection:
         link = self.link
         taken: list[int] = []
         try:
-            arguments = pictures.to_wire(dict(a), self._placer(taken))
+            arguments = pictures.to_wire(dict(a), self._placer(taken)) if a else a
             call_id, data = link.session.call(
                 op, arguments, budget_ms=options.budget_ms, prio=options.prio, key=options.key
             )
@@ -255,7 +255,7 @@ class Connection:
 
     def _welcomed(self, welcome: Welcome) -> None:
         self.memory = map_offer(welcome.shm)
-        if self.memory is not None:
+        if self.memory is not None and self.is_open:
             self.link.send(self.link.session.free([]))  # it says: mapped
         if not self._welcome.done():
             self._welcome.set_result(welcome)
@@ -281,6 +281,8 @@ class Connection:
 
     def result(self, message: Part | Done, out: Pixels | None) -> Result:
         """The message's result, its pictures copied out, its slots given back. Raises `Internal`."""
+        if not message.d:
+            return Result(message.d, message.tm, message.n if isinstance(message, Part) else None)
         owed: list[int] = []
         spare = [out] if out is not None else []
 

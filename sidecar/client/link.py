@@ -20,12 +20,14 @@ from websockets.uri import parse_uri
 
 from ..endpoint import Endpoint
 from ..errors import Unauthorized, Unavailable, VitrineError
-from ..wire.client_session import ClientSession, RemoteProtocolError
+from ..wire.client_session import ClientSession, ClientState, RemoteProtocolError
 from ..wire.messages import PATH, SUBPROTOCOL, ServerMessage, Welcome
 
 log = logging.getLogger("vitrine.client")
 WELCOME_BYTES = 256 * 1024
 MESSAGE_BYTES = 256 * 2**20
+BINARY_FIN = 0x82
+SMALL = 8 * 1024  # under any limit of a server
 SILENT_S = 5.0  # then a ping asks whether the server still lives
 DEAD_S = 15.0
 CLOSING_S = 2.0
@@ -80,6 +82,9 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._read_at = self._loop.time()
+        if (message := self._whole(data)) is not None:
+            self._message(message)
+            return
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Frame):
@@ -87,6 +92,19 @@ class Link(asyncio.Protocol):
             elif isinstance(event, Response):
                 self._shaken_hands()
         self._write()
+
+    def _whole(self, data: bytes) -> bytes | None:
+        """The message, when a read brought exactly one small frame, as nearly all do: parsing it here saves a tenth of
+        a round trip. Everything else goes through the protocol."""
+        protocol = self._protocol
+        if data[0] != BINARY_FIN or len(data) < 6 or protocol.state is not OPEN:
+            return None
+        if protocol.reader.buffer or protocol.current_size is not None:
+            return None
+        start, length = (2, data[1]) if data[1] < 126 else (4, int.from_bytes(data[2:4], "big"))
+        if data[1] > 126 or len(data) != start + length or length > SMALL:
+            return None
+        return data[start:]
 
     def eof_received(self) -> None:
         self._protocol.receive_eof()
@@ -177,9 +195,14 @@ class Link(asyncio.Protocol):
 
     # -- what the connection uses --------------------------------------------------------------------------------
 
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be sent: welcomed, and not closing."""
+        return self.session.state is ClientState.OPEN and self._protocol.state is OPEN and self._violation is None
+
     def send(self, data: bytes) -> None:
         """Writes one message. Raises `Unavailable` once the link is closing."""
-        if self._protocol.state is not OPEN or self._violation is not None:
+        if self._protocol.state is not OPEN:
             raise Unavailable("The connection to the server is gone.")
         self._protocol.send_binary(data)
         self._write()

@@ -109,7 +109,8 @@ class Vitrine:
         `out`: memory (uint8, C order) in which the result's first raw picture lands if it came through shared memory;
         a fresh megabyte costs more than the copy into it. Cancelling the task cancels the call at the server.
         """
-        return await self.connection().call(op, a or {}, Options(budget_ms, prio, key), out)
+        connection = self._connection or self.connection()
+        return await connection.call(op, a or {}, Options(budget_ms, prio, key), out)
 
     def stream(
         self,

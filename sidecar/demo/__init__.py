@@ -15,8 +15,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     demo = commands.add_parser(
         "demo",
         help="try it: pictures, an animation and a latency table",
-        description="Installs the try-on models if they are missing, starts a sidecar of its own on a free port, streams "
-        "a portrait (or the camera) through it, tries on glasses, sunglasses and tops, and writes what came back.",
+        description="Installs the try-on models if they are missing, starts a sidecar of its own on a free port, "
+        "streams a portrait (or the camera), tries on glasses, sunglasses and tops, and writes what came back.",
     )
     source = demo.add_mutually_exclusive_group()
     source.add_argument("--image", type=Path, metavar="FILE", help="a photo of one person to move about")

@@ -33,7 +33,7 @@ class Source(Protocol):
 
 
 class Portrait:
-    """A still picture, moved, scaled, rotated and dimmed smoothly: +-24 px, 1.02..1.18 times, +-6 degrees, 72..100 %."""
+    """A still picture, moved +-24 px, scaled 1.02..1.18 times, rotated +-6 degrees, dimmed 72..100 %, all smoothly."""
 
     def __init__(self, picture: Pixels) -> None:
         height, width = picture.shape[:2]
@@ -67,7 +67,7 @@ class Camera:
         self._capture = cv2.VideoCapture(number)
         if not self._capture.isOpened():
             self._capture.release()
-            raise BadSource(f"Camera {number} cannot be opened; check that it is plugged in and no other program has it.")
+            raise BadSource(f"Camera {number} cannot be opened; check that no other program has it.")
         self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, WIDTH)
         self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, HEIGHT)
 

@@ -45,7 +45,6 @@ class Host:
         self._folder = Path(tempfile.mkdtemp(prefix="vitrine-run-"))
         command = [sys.executable, "-m", "sidecar", "serve", "--port", "0", "--run-dir", str(self._folder)]
         command += ["--parent-pid", str(os.getpid()), *self._arguments]
-        flags = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
         try:
             with self._log.open("wb") as log:
                 self.started_at = time.monotonic()
@@ -54,8 +53,7 @@ class Host:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    start_new_session=sys.platform != "win32",
-                    creationflags=flags,
+                    **_apart(),
                 )
         except BaseException:
             self.stop()
@@ -106,6 +104,11 @@ class Host:
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-LOG_LINES:])
 
+    @property
+    def run_file(self) -> Path:
+        """Its `run.json`."""
+        return self._folder / FILE
+
     def stop(self) -> None:
         """Ends the process, politely first, and removes its folder."""
         process, self._process = self._process, None
@@ -127,7 +130,7 @@ class Host:
 
     def _look(self) -> Endpoint | None:
         try:
-            return read_endpoint(self._folder / FILE)
+            return read_endpoint(self.run_file)
         except NoServer:
             return None
 
@@ -143,6 +146,12 @@ class Host:
             return False, 0.0
         finally:
             connection.close()
+
+
+def _apart() -> dict[str, Any]:
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The demo's latency table: how old an answer was, how long it took, and which headset refreshes it would have missed."""
+"""The demo's latency table: how old an answer was, how long it took, and which headset refreshes it missed."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ def tables(measured: dict[str, Any]) -> list[Table]:
     names = {"age_ms": "age: capture to try-on picture", "service_ms": "service", "queue_ms": "waiting before it"}
     for key, name in names.items():
         latency.add_row(name, *(f"{measured[key][column]:.1f}" for column in ("p50", "p95", "p99", "max")))
-    missed = Table("headset", "frame budget", "answers later than it", "refreshes without a new picture", title="Missed")
+    columns = ("headset", "frame budget", "answers later than it", "refreshes without a new picture")
+    missed = Table(*columns, title="Missed")
     for hz, row in measured["missed"].items():
         late = f"{row['late']} ({row['late_percent']:g} %)"
         missed.add_row(f"{hz} Hz", f"{row['interval_ms']} ms", late, f"{row['stale']} of {row['refreshes']}")

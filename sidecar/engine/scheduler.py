@@ -87,7 +87,7 @@ class Scheduler(Generic[Payload]):
         if job.key is not None:
             older = self._by_key.get(job.key)
             if older is not None and older.state == "waiting":
-                dropped.append(self._remove(older, Superseded("A newer call with the same key took its place.")))
+                dropped += self._supersede(older)
             self._by_key[job.key] = job
         if job.step == "open":
             stream: _Stream[Payload] = _Stream(job.lane, job.prio)
@@ -115,8 +115,8 @@ class Scheduler(Generic[Payload]):
         if len(stream.waiting) >= self.limits.pushes:
             return [*dropped, self._drop(job, self._overloaded(job))]
         place = len(stream.waiting)
-        if job.step == "layers":
-            place = next((i for i, w in enumerate(stream.waiting) if w.step == "frame"), place)
+        while job.step == "layers" and place and stream.waiting[place - 1].step == "frame":
+            place -= 1
         stream.waiting.insert(place, job)
         self._depth[job.prio] += 1
         self._offer(job.owner, stream)
@@ -135,7 +135,7 @@ class Scheduler(Generic[Payload]):
                 continue
             self._depth[job.prio] -= 1
             if job.deadline < now:
-                dropped.append(self._expired(job))
+                dropped += self._expired(job)
                 continue
             job.state = "running"
             return job, dropped
@@ -160,12 +160,12 @@ class Scheduler(Generic[Payload]):
         self._forget_key(job)
         return job
 
-    def _expired(self, job: Job[Payload]) -> Dropped[Payload]:
+    def _expired(self, job: Job[Payload]) -> list[Dropped[Payload]]:
         if job.step in ("frame", "layers", "push", "end"):
             self._settle(job)  # a late frame is dropped and counted; its call goes on
-            return self._drop(job, None)
-        self._streams.pop(job.owner, None)
-        return self._drop(job, Deadline("Its budget ran out before it could start; give it more or send less."))
+            return [self._drop(job, None)]
+        late = Deadline("Its budget ran out before it could start; give it more or send less.")
+        return [self._drop(job, late), *self.withdraw(job.owner)]
 
     def finished(self, job: Job[Payload], service_s: float) -> None:
         """The worker has answered: the job's lane is free, its B call may run its next step."""
@@ -216,6 +216,11 @@ class Scheduler(Generic[Payload]):
         return self._service_s[lane]
 
     # -- inside --------------------------------------------------------------------------------------------------
+
+    def _supersede(self, older: Job[Payload]) -> list[Dropped[Payload]]:
+        """A waiting call goes, and with the opening of a B call the input that waits behind it."""
+        error = Superseded("A newer call with the same key took its place.")
+        return [Dropped(item.job, error if item.job is older else None) for item in self.withdraw(older.owner)]
 
     def _offer(self, owner: object, stream: _Stream[Payload]) -> None:
         if stream.waiting and not stream.busy and not stream.offered:

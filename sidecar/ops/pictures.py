@@ -16,6 +16,9 @@ from ..errors import BadRequest, TooLarge
 from ..wire.ops import WireImage
 
 CHANNELS = {"rgb8": 3, "rgba8": 4, "r8": 1}
+# A progressive picture has about ten scans; thousands of empty ones take minutes to decode and a few bytes to send.
+MAX_SCANS = 64
+_START_OF_SCAN = b"\xff\xda"
 _PIL_FORMAT = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP"}
 _ENCODING: dict[str, tuple[str, list[int]]] = {
     "jpeg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 90]),
@@ -60,6 +63,8 @@ def _read_raw(image: WireImage, payload: Callable[[], memoryview]) -> Pixels:
 
 def _decode(data: memoryview, form: str, *, max_px: int) -> Pixels:
     """Decodes jpeg, png or webp, upright by EXIF; the header's size is checked before any pixel is touched."""
+    if form == "jpeg" and bytes(data).count(_START_OF_SCAN) > MAX_SCANS:
+        raise BadRequest("The jpeg picture has too many scans; save it again.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit comes first

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from .gateway import Gateway
 from .http import Door, Pages
 
 log = logging.getLogger("vitrine.server")
+PARENT_EVERY_S = 0.25
 LOOPBACK = {"127.0.0.1": socket.AF_INET, "::1": socket.AF_INET6}
 
 
@@ -77,18 +79,16 @@ async def run(
     server = await loop.create_server(gateway.connect, sock=listener)
     gateway.start_ticking()
     path = discovery.run_file(run_dir)
-    discovery.publish(
-        path,
-        Endpoint(
-            pid=os.getpid(),
-            started=discovery.own_start_time(),
-            host=host,
-            port=port,
-            token=token,
-            version=__version__,
-        ),
+    endpoint = Endpoint(
+        pid=os.getpid(),
+        started=discovery.own_start_time(),
+        host=host,
+        port=port,
+        token=token,
+        version=__version__,
     )
     try:
+        discovery.publish(path, endpoint)
         on_listening(port)
         await stopping.wait()
     finally:
@@ -115,7 +115,9 @@ def _stop_with_parent(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event, 
 
     def wait() -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
-            parent.wait()
+            # A zombie, whose own parent does not reap it, is gone for us; `Process.wait` would wait for ever.
+            while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(PARENT_EVERY_S)
         log.info("the parent (pid %d) is gone; stopping", pid)
         with contextlib.suppress(RuntimeError):  # the loop has ended already
             loop.call_soon_threadsafe(stopping.set)

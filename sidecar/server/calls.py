@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..engine.scheduler import Dropped, Job, Scheduler, Step
-from ..errors import Cancelled, Unavailable, VitrineError, from_wire
+from ..errors import Cancelled, Overloaded, Unavailable, VitrineError, from_wire
 from ..wire import codec
 from ..wire.messages import Timing
 from ..wire.ops import OpRule
 from .connection import Connection
 from .stats import Stats
+
+
+WAITING_BYTES = 512 * 2**20
 
 
 @dataclass(eq=False, slots=True)
@@ -31,6 +34,7 @@ class OpenCall:
     frames_in: int = 0
     frames_out: int = 0
     superseded: int = 0
+    ending: bool = False
     running: Work | None = None
 
 
@@ -47,6 +51,11 @@ class Work:
     started_at: float = 0.0
     grants: list[tuple[int, int]] = field(default_factory=list)
     job: Job[Work] | None = None
+
+    @property
+    def frame(self) -> bool:
+        """Whether it is one of the frames that `frames_in` counts."""
+        return self.step == "frame" or (self.step == "push" and self.call.rule.frames)
 
 
 class Bench(Protocol):
@@ -76,6 +85,7 @@ class Calls:
         self._open: dict[tuple[int, int], OpenCall] = {}
         self._running: dict[int, Work] = {}
         self._numbers = 0
+        self._bytes = 0  # of all messages that wait or run
 
     # -- from the peer -------------------------------------------------------------------------------------------
 
@@ -83,12 +93,14 @@ class Calls:
         """Queues a call for a worker."""
         self._open[(call.connection.number, call.id)] = call
         step: Step = "open" if call.rule.kind == "B" else "call"
-        work = Work(call, step, raw, slots, call.read_at)
+        work = self._work(call, step, raw, slots, call.read_at)
         deadline = float("inf")
         if call.budget_ms is not None and step == "call":
             deadline = call.read_at + call.budget_ms / 1000
         job = Job(call, call.rule.lane, call.prio, step, work, call.read_at, deadline, key)
         work.job = job
+        if self._refused_for_memory(work):
+            return
         if dropped := self.scheduler.submit(job):
             self._settle(dropped)
         self.pump(call.rule.lane)
@@ -96,19 +108,37 @@ class Calls:
             self.changed()
 
     def push(self, call: OpenCall, step: Step, raw: bytes, slots: list[int]) -> None:
-        """Queues more input of a B call."""
+        """Queues more input of a B call; what comes after its `end` is ignored."""
         now = time.monotonic()
-        if step == "frame":
+        work = self._work(call, step, raw, slots, now)
+        if call.ending:
+            self._give_back(work)
+            return
+        call.ending = step == "end"
+        if work.frame:
             call.frames_in += 1
             self._stats.frame("in")
-        work = Work(call, step, raw, slots, now)
         deadline = float("inf")
-        if call.budget_ms is not None and step != "end":
+        if call.budget_ms is not None and step == "frame":  # other steps change a state, so they are never dropped
             deadline = now + call.budget_ms / 1000
         job = Job(call, call.rule.lane, call.prio, step, work, now, deadline)
         work.job = job
+        if self._refused_for_memory(work):
+            return
         self._settle(self.scheduler.push(job))
         self.pump(call.rule.lane)
+
+    def _work(self, call: OpenCall, step: Step, raw: bytes, slots: list[int], read_at: float) -> Work:
+        self._bytes += len(raw)
+        return Work(call, step, raw, slots, read_at)
+
+    def _refused_for_memory(self, work: Work) -> bool:
+        """Whether the messages that wait are too many bytes already, however few they are; then the call fails."""
+        if self._bytes <= WAITING_BYTES:
+            return False
+        self._give_back(work)
+        self.stop(work.call, Overloaded("Too much data is waiting; send less or try again later.", retry_ms=100))
+        return True
 
     def find(self, connection: Connection, call_id: int) -> OpenCall | None:
         """The open call of this id, if a worker has to do with it."""
@@ -172,10 +202,14 @@ class Calls:
         work = self._finish(number)
         if work is None:
             return
+        connection = work.call.connection
+        connection.cork()
         self._return_grants(work, keep=used if work.call.live else [])
         if work.call.live:
             self._deliver(work, body, timing, used)
-        self._after(work)
+        self._give_back(work)
+        connection.uncork()
+        self.pump(work.call.rule.lane)
 
     def refused(self, number: int, code: str, message: str, retry_ms: int | None) -> None:
         """A worker's failure: a bad frame fails its whole stream."""
@@ -185,7 +219,8 @@ class Calls:
         self._return_grants(work, keep=[])
         if work.call.live:
             self.stop(work.call, from_wire(code, message, retry_ms))
-        self._after(work)
+        self._give_back(work)
+        self.pump(work.call.rule.lane)
 
     def worker_lost(self, lane: str, running: list[int]) -> None:
         """A worker died: what it ran fails, and so does every B call whose state died with it."""
@@ -208,11 +243,6 @@ class Calls:
         self.scheduler.finished(work.job, time.monotonic() - work.started_at)
         return work
 
-    def _after(self, work: Work) -> None:
-        self._give_back(work)
-        work.call.connection.flush()
-        self.pump(work.call.rule.lane)
-
     def _deliver(self, work: Work, body: bytes, timing: tuple[float, float, float], used: list[int]) -> None:
         call, session = work.call, work.call.connection.session
         now = time.monotonic()
@@ -233,6 +263,8 @@ class Calls:
                 body = codec.encode(counts)
             session.done(call.id, body, tm)
             self._forget(call, "ok")
+            for dropped in self.scheduler.withdraw(call):
+                self._give_back(dropped.job.payload)
         elif body != EMPTY:
             self._part(work, body, tm, used)
             self._stats.took(call.op, now - work.read_at)
@@ -274,7 +306,7 @@ class Calls:
             self._give_back(work)
             if item.error is not None:
                 self.stop(work.call, item.error)
-            elif work.step == "frame" and work.call.live:
+            elif work.frame and work.call.live:
                 work.call.superseded += 1
                 self._stats.frame("superseded")
 
@@ -283,6 +315,9 @@ class Calls:
         self._settle(self.scheduler.expire(time.monotonic()))
 
     def _give_back(self, work: Work) -> None:
+        """Lets go of what a job read: the last step of every job, whatever became of it."""
+        self._bytes -= len(work.raw)
+        work.raw = b""
         if work.slots:
             work.call.connection.release(work.slots)
             work.slots = []

@@ -10,12 +10,14 @@ import asyncio
 import logging
 import socket
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 from websockets.exceptions import InvalidHandshake
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
-from websockets.protocol import OPEN
+from websockets.protocol import CLOSED, CLOSING, OPEN
 from websockets.server import ServerProtocol
 
 from ..wire.messages import SUBPROTOCOL, Limits, ShmRef
@@ -25,14 +27,21 @@ from ..wire.shm import Lane, SlotPool
 from .http import Pages, text
 
 log = logging.getLogger("vitrine.connections")
-HELLO_S = 5.0
-UNSENT_S = 5.0
 UNSENT_BYTES = 8 * 2**20
-CLOSING_S = 2.0
+UNREAD_PONGS = 256
 SLICE = 64 * 1024
 EVENTS_AT_ONCE = 32
 _silent = logging.getLogger("vitrine.websocket")
 _silent.setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds that a peer has: for its hello, for reading what it was sent, for closing its end."""
+
+    hello_s: float = 5.0
+    unsent_s: float = 5.0
+    closing_s: float = 2.0
 
 
 class Owner(Protocol):
@@ -52,9 +61,19 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """One TCP connection: a plain HTTP request, or a WebSocket that speaks `vitrine.v1`."""
+    """One TCP connection: a plain HTTP request, or a WebSocket that speaks `vitrine.v1`.
 
-    def __init__(self, owner: Owner, number: int) -> None:
+    `ended` is told once nothing more can be answered, which may be seconds before the socket is gone.
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        number: int,
+        *,
+        patience: Patience | None = None,
+        ended: Callable[[Connection], None] | None = None,
+    ) -> None:
         self.number = number
         self.session = ServerSession(kinds=KINDS, limits=owner.limits)
         self.opened_at = time.monotonic()
@@ -64,6 +83,8 @@ class Connection(asyncio.Protocol):
         self.held: set[int] = set()
         self.client = ""
         self._owner = owner
+        self._patience = patience or Patience()
+        self._ended = ended
         self._protocol = ServerProtocol(
             subprotocols=None,
             select_subprotocol=None,
@@ -74,9 +95,11 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._paused_since: float | None = None
         self._closing_since: float | None = None
-        self._fragments: list[bytes] = []
+        self._fragments: bytearray | None = None
         self._backlog: list[bytes] = []
+        self._resuming = False
         self._flushing = False
+        self._unread_pongs = 0
 
     # -- asyncio's side ------------------------------------------------------------------------------------------
 
@@ -107,17 +130,21 @@ class Connection(asyncio.Protocol):
                 return
 
     def _pause_reading(self) -> None:
+        if self._resuming:
+            return
+        self._resuming = True
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
         asyncio.get_running_loop().call_soon(self._resume)
 
     def _resume(self) -> None:
-        if not self._backlog:
-            return
-        self._feed(self._backlog.pop(0))
+        if self._backlog:
+            self._feed(self._backlog.pop(0))
         if self._backlog:
             asyncio.get_running_loop().call_soon(self._resume)
-        elif self._transport is not None and not self._transport.is_closing():
+            return
+        self._resuming = False
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def eof_received(self) -> None:
@@ -138,13 +165,14 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused_since = None
+        self._unread_pongs = 0
         self.flush()
 
     # -- the WebSocket's side ------------------------------------------------------------------------------------
 
     def _drain_events(self) -> int:
         events = self._protocol.events_received()
-        self._flushing = True  # answers to everything that one read brought leave together
+        self.cork()  # answers to everything that one read brought leave together
         try:
             for event in events:
                 if isinstance(event, Request):
@@ -153,12 +181,26 @@ class Connection(asyncio.Protocol):
                     self._frame(event)
         finally:
             self._flushing = False
+        self._write()  # pongs and close frames, which the protocol answers by itself
+        if self._protocol.state in (CLOSING, CLOSED):
+            self._end()
         self.flush()
         return len(events)
+
+    def _end(self) -> None:
+        """Nothing can be answered any more: what was asked stops now, not when the socket is gone at last."""
+        if self.session.state is not State.CLOSED:
+            self.session.connection_lost()
+        if self._ended is not None:
+            ended, self._ended = self._ended, None
+            ended(self)
 
     def _shake_hands(self, request: Request) -> None:
         response: Response | None
         bare = False
+        if self._protocol.eof_sent:  # it went on before it was answered, with what is no WebSocket frame
+            self.abort()
+            return
         try:
             response = self._owner.pages.answer(request)
         except InvalidHandshake:
@@ -179,13 +221,19 @@ class Connection(asyncio.Protocol):
         if frame.opcode is Opcode.TEXT:
             self._act(self.session.receive_text())
         elif frame.opcode in (Opcode.BINARY, Opcode.CONT):
-            if frame.fin and not self._fragments:
+            if frame.fin and self._fragments is None:
                 self._act(self.session.receive(bytes(frame.data)))
                 return
-            self._fragments.append(bytes(frame.data))
+            if self._fragments is None:
+                self._fragments = bytearray()
+            self._fragments += frame.data  # not a list: a million fragments of one byte are one megabyte
             if frame.fin:
-                message, self._fragments = b"".join(self._fragments), []
+                message, self._fragments = bytes(self._fragments), None
                 self._act(self.session.receive(message))
+        elif frame.opcode is Opcode.PING and self._paused_since is not None:
+            self._unread_pongs += 1
+            if self._unread_pongs > UNREAD_PONGS:
+                self.close(4008, "the reader is too slow")
 
     def _act(self, events: list[Event]) -> None:
         for event in events:
@@ -224,12 +272,26 @@ class Connection(asyncio.Protocol):
             self.session.free(mine)
             self.flush()
 
+    def cork(self) -> None:
+        """Holds back what is sent until `uncork`, so that it leaves in one write."""
+        self._flushing = True
+
+    def uncork(self) -> None:
+        """Ends `cork` and writes."""
+        self._flushing = False
+        self.flush()
+
     def flush(self) -> None:
         """Writes what waits, as long as the transport takes it."""
         if self._flushing or self._transport is None or self._protocol.state is not OPEN:
             return
-        while self._paused_since is None and (message := self.session.next_to_send()) is not None:
-            self._protocol.send_binary(message)
+        while self._paused_since is None:
+            size = 0
+            while size < SLICE and (message := self.session.next_to_send()) is not None:
+                self._protocol.send_binary(message)
+                size += len(message)
+            if size == 0:
+                break
             self._write()
         if self._paused_since is not None and self.session.unsent_bytes > UNSENT_BYTES:
             self.close(4008, "the reader is too slow")
@@ -238,13 +300,12 @@ class Connection(asyncio.Protocol):
         """Closes the WebSocket; nothing more is read or written after the close frame."""
         if self._closing_since is not None:
             return
-        if self.session.state is not State.CLOSED:
-            while self._paused_since is None and (message := self.session.next_to_send()) is not None:
-                self._protocol.send_binary(message)
-            self.session.refuse(code, reason)
         self._closing_since = time.monotonic()
         if self._protocol.state is OPEN:
-            self._protocol.fail(code, reason[:120])
+            while self._paused_since is None and (message := self.session.next_to_send()) is not None:
+                self._protocol.send_binary(message)
+            self._protocol.fail(code, reason)
+        self._end()
         self._write()
         if self._transport is not None and code == 4008:
             self._transport.abort()  # its buffer is full of what nobody reads
@@ -254,14 +315,14 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             return
         if self._closing_since is not None:
-            if now - self._closing_since > CLOSING_S:
+            if now - self._closing_since > self._patience.closing_s:
                 self._transport.abort()
-        elif self.session.state in (State.FRESH, State.GREETED) and now - self.opened_at > HELLO_S:
+        elif self.session.state in (State.FRESH, State.GREETED) and now - self.opened_at > self._patience.hello_s:
             if self._protocol.state is OPEN:
                 self._act(self.session.hello_late())
             else:
                 self._transport.abort()
-        elif self._paused_since is not None and now - self._paused_since > UNSENT_S:
+        elif self._paused_since is not None and now - self._paused_since > self._patience.unsent_s:
             self.close(4008, "the reader is too slow")
 
     def abort(self) -> None:
@@ -271,12 +332,15 @@ class Connection(asyncio.Protocol):
 
     def _write(self) -> None:
         transport = self._transport
-        for data in self._protocol.data_to_send():
-            if transport is None or transport.is_closing():
-                return
-            if data:
-                transport.write(data)
-            else:
-                transport.write_eof()  # a full close could reset the connection under the last frame
+        chunks = self._protocol.data_to_send()
+        if transport is None or transport.is_closing():
+            return
+        data = [chunk for chunk in chunks if chunk]
+        if len(data) == 1:
+            transport.write(data[0])
+        elif data:
+            transport.writelines(data)
+        if len(data) < len(chunks):  # the protocol's mark for the end; a full close could reset the last frame away
+            transport.write_eof()
         if transport is not None and self._protocol.close_expected() and self._closing_since is None:
             self._closing_since = time.monotonic()

@@ -18,6 +18,10 @@ class AlreadyRunning(RuntimeError):
     """A live server of this user stands in `run.json`."""
 
 
+class CannotPublish(RuntimeError):
+    """`run.json` cannot be written; the message says what to do."""
+
+
 def run_file(folder: Path | None = None) -> Path:
     """Where `run.json` lies."""
     return (folder or run_folder()) / FILE
@@ -42,10 +46,19 @@ def refuse_second(path: Path) -> None:
 
 
 def publish(path: Path, endpoint: Endpoint) -> None:
-    """Writes `run.json` (0600) atomically into a folder that belongs to this user."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if sys.platform != "win32" and path.parent.stat().st_uid != os.getuid():
-        raise PermissionError("the runtime folder belongs to another user; set VITRINE_RUN_DIR to a folder of yours")
+    """Writes `run.json` (0600) atomically into a folder that belongs to this user. Raises `CannotPublish`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if sys.platform != "win32" and path.parent.stat().st_uid != os.getuid():
+            raise CannotPublish("The runtime folder belongs to another user; set VITRINE_RUN_DIR to a folder of yours.")
+        _write(path, endpoint)
+    except OSError as error:
+        raise CannotPublish(
+            f"The file run.json cannot be written ({error.strerror}); set VITRINE_RUN_DIR to a folder of yours."
+        ) from error
+
+
+def _write(path: Path, endpoint: Endpoint) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".run-")  # mkstemp creates it 0600
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

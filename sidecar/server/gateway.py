@@ -21,7 +21,7 @@ from ..wire.session import Event, Opened, Pushed, Refs, Violation
 from ..wire.shm import SlotPool, create_lane
 from . import auth
 from .calls import Calls, OpenCall, Work
-from .connection import Connection
+from .connection import Connection, Patience
 from .http import Pages
 from .models import ModelOps
 from .stats import Stats
@@ -50,8 +50,17 @@ class Gateway:
 
     pages: Pages
 
-    def __init__(self, *, token: str, workers: Workers, packs: PackStates, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        token: str,
+        workers: Workers,
+        packs: PackStates,
+        limits: Limits | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self.limits = limits or Limits()
+        self._patience = patience
         self.stats = Stats()
         self._token = token
         self._packs = packs
@@ -89,8 +98,7 @@ class Gateway:
     def connect(self) -> Connection:
         """A protocol for one accepted socket."""
         self._numbers += 1
-        connection = Connection(self, self._numbers)
-        return connection
+        return Connection(self, self._numbers, patience=self._patience, ended=self._stop_calls)
 
     def start_ticking(self) -> None:
         """Begins the half-second watch over slow and silent peers."""
@@ -126,9 +134,12 @@ class Gateway:
         """The connection is gone: its calls stop at every layer, its memory goes."""
         if self._connections.pop(connection.number, None) is None:
             return
+        self._stop_calls(connection)
+        self._workers.detach(connection)
+
+    def _stop_calls(self, connection: Connection) -> None:
         self._calls.stop_connection(connection)
         self._models.forget(connection)
-        self._workers.detach(connection)
 
     def handle(self, connection: Connection, event: Event) -> None:
         """Acts on one event of a session."""

@@ -68,7 +68,7 @@ class Pages:
         if refusal is not None:
             return text(403, refusal)
         path = request.path.split("?", 1)[0]
-        if path == PATH and request.headers.get("Upgrade", "").lower() == "websocket":
+        if path == PATH and "websocket" in [value.lower() for value in request.headers.get_all("Upgrade")]:
             return None
         page = self._pages().get(path)
         return page(request) if page is not None else text(404, "There is nothing here.")

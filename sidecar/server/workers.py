@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 import psutil
 
-from ..errors import Unavailable, VitrineError, from_wire
+from ..errors import ModelLoading, Unavailable, VitrineError, from_wire
 from ..wire import codec
 from ..wire.messages import ShmOffer
 from .calls import Work
 from .connection import Connection
 
 Timings = tuple[float, float, float]
+RECYCLE_S = 30.0
 
 
 class Events(Protocol):
@@ -110,7 +111,6 @@ class Workers:
         self._handles = {handle.name: handle for handle in handles}
         self._running: dict[str, int | None] = dict.fromkeys(self._handles)
         self._been_ready: set[str] = set()
-        self._asked: set[str] = set()
         self._draining: set[str] = set()
         self._ready_waiters: dict[str, list[asyncio.Future[None]]] = {name: [] for name in self._handles}
         self._model_jobs: dict[int, tuple[str, asyncio.Future[bytes]]] = {}
@@ -130,7 +130,6 @@ class Workers:
     def start(self) -> None:
         """Starts every process; what their handles were told to warm gates readiness."""
         for handle in self._handles.values():
-            self._asked |= set(handle.warm)
             handle.start(self)
 
     async def stop(self) -> None:
@@ -187,6 +186,7 @@ class Workers:
 
     async def load(self, lane: str, name: str) -> None:
         """Loads a model into a lane's worker. Raises the worker's error."""
+        self._expect_ready(lane)
         number, future = self._model_job(lane)
         self._handles[lane].load(number, name)
         await future
@@ -199,6 +199,7 @@ class Workers:
         handle = self._handles[lane]
         if name not in handle.models:
             return
+        self._expect_ready(lane)
         number, future = self._model_job(lane)
         handle.unload(number, name)
         if codec.decode(await future).get("returned"):
@@ -208,16 +209,25 @@ class Workers:
         await self._recycle(lane, [model for model in handle.models if model != name])
 
     async def _recycle(self, lane: str, warm: list[str]) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._draining.add(lane)
         try:
+            deadline = asyncio.get_running_loop().time() + RECYCLE_S
             while self._running[lane] is not None:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise Unavailable("The model is out, but its memory only comes back when the worker is idle.")
                 await asyncio.sleep(0.01)
-            waiter = asyncio.get_running_loop().create_future()
             self._ready_waiters[lane].append(waiter)
             self._handles[lane].recycle(warm)
         finally:
             self._draining.discard(lane)
-        await waiter
+        done, _ = await asyncio.wait([waiter], timeout=RECYCLE_S)
+        if not done:
+            raise Unavailable("The engine worker did not start again in time; run: vitrine doctor")
+
+    def _expect_ready(self, lane: str) -> None:
+        if self._handles[lane].state != "ready":
+            raise ModelLoading("The engine worker is still starting; try again shortly.", retry_ms=500)
 
     def _model_job(self, lane: str) -> tuple[int, asyncio.Future[bytes]]:
         self._model_numbers -= 1  # below zero: never the number of a call's job
@@ -319,7 +329,7 @@ class Workers:
 
     def readiness(self) -> dict[str, Any]:
         """`{ready, models{name: state}, progress}`: ready once all that was asked for at start is warm."""
-        states = dict.fromkeys(sorted(self._asked), "loading")
+        states: dict[str, str] = {}
         loaded = total = 0
         for handle in self._handles.values():
             total += 1 + len(handle.warm)
@@ -328,7 +338,7 @@ class Workers:
                 state = handle.models[name].state if name in handle.models else "loading"
                 loaded += state == "ready"
                 states[name] = state if state != "ready" or states.get(name) != "failed" else "failed"
-        return {"ready": loaded == total, "models": states, "progress": round(loaded / max(1, total), 3)}
+        return {"ready": loaded == total, "models": dict(sorted(states.items())), "progress": round(loaded / max(1, total), 3)}
 
 
 def _model_row(model: ModelInfo) -> dict[str, Any]:

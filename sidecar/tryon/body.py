@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from . import pose as landmarks
-from .arrays import Mask, Points
+from .arrays import Mask, Points, Rgb
 from .face import CHIN, LEFT_CHEEK, RIGHT_CHEEK, Face
 from .pose import Pose
 
@@ -20,11 +20,14 @@ MASK_STEP = 2
 """Masks of the body are held at half the frame's resolution."""
 
 _RAY_SAMPLES = 40
+_GUIDE_WINDOW = 7
+_GUIDE_NOISE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """Shoulder, elbow and wrist; `sure` (2,) 0..1 of elbow and wrist; `radius` of the clothed upper arm."""
+    """Shoulder, elbow and wrist; `sure` (2,) 0..1 of elbow and wrist; `radius` of the clothed arm above the elbow,
+    `bulge` of the silhouette beyond the bone just under the shoulder."""
 
     shoulder: Points
     elbow: Points
@@ -32,6 +35,7 @@ class Arm:
     fingers: Points
     sure: Points
     radius: float
+    bulge: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +60,39 @@ class Body:
         return np.asarray(self.middle + self.width * (across * self.across + down * self.down))
 
 
-def person_mask(pose: Pose, shape: tuple[int, ...]) -> Mask:
-    """The person at half resolution, 0..255, from the pose model's own mask."""
+def person_mask(pose: Pose, small: Rgb) -> Mask:
+    """The person at half resolution, 0..255, from the pose model's own mask; `small` is the frame at that resolution.
+
+    The model's cells are several pixels wide, so the mask is drawn to the picture's edges with a guided filter.
+    """
     size = pose.mask.shape[0]
     matrix = pose.roi.matrix(size)
     full = np.vstack([matrix, [0, 0, 1]])
     half = np.diag([1 / MASK_STEP, 1 / MASK_STEP, 1.0]) @ full
-    width, height = shape[1] // MASK_STEP, shape[0] // MASK_STEP
     soft = 255.0 / (1.0 + np.exp(-np.clip(pose.mask, -20, 20)))
-    return cv2.warpAffine(  # type: ignore[return-value]
-        soft.astype(np.uint8), half[:2], (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
-    )
+    size = small.shape[1], small.shape[0]
+    placed = cv2.warpAffine(soft.astype(np.uint8), half[:2], size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return guided(np.asarray(placed, np.uint8), small)
+
+
+def guided(mask: Mask, picture: Rgb) -> Mask:
+    """The mask with its edges moved to the picture's, both of one size.
+
+    Source: He, Sun 2015, the fast guided filter: coefficients at half the resolution, applied at the full one.
+    """
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    size = max(1, picture.shape[1] // 2), max(1, picture.shape[0] // 2)
+    guide = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    value = cv2.resize(mask, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    window = (_GUIDE_WINDOW, _GUIDE_WINDOW)
+    mean_guide, mean_value = cv2.blur(guide, window), cv2.blur(value, window)
+    variance = cv2.blur(guide * guide, window) - mean_guide * mean_guide
+    slope = (cv2.blur(guide * value, window) - mean_guide * mean_value) / (variance + _GUIDE_NOISE)
+    offset = mean_value - slope * mean_guide
+    full = mask.shape[1], mask.shape[0]
+    slope = cv2.resize(cv2.blur(slope, window), full, interpolation=cv2.INTER_LINEAR)
+    offset = cv2.resize(cv2.blur(offset, window), full, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.clip(slope * grey + offset, 0, 255), np.uint8)
 
 
 def measure(pose: Pose, face: Face | None, person: Mask) -> Body:
@@ -109,9 +135,10 @@ def _arm(pose: Pose, person: Mask, side: int, across: Points, down: Points, widt
     outward = side * np.array([bone[1], -bone[0]]) / length
     if float(outward @ across) * side < 0 and abs(float(outward @ across)) > 0.05:
         outward = -outward
-    seen = [ray(person, shoulder + share * bone, outward, 0.5 * width) for share in (0.55, 0.75, 0.9)]
-    radius = float(np.clip(np.median(seen), 0.11 * width, 0.26 * width))
-    return Arm(shoulder, elbow, wrist, fingers, sure, radius)
+    seen = [ray(person, shoulder + share * bone, outward, 0.5 * width) for share in (0.3, 0.45, 0.6, 0.75, 0.9)]
+    radius = float(np.clip(np.median(seen[2:]), 0.11 * width, 0.26 * width))
+    bulge = float(np.clip(np.mean(seen[:2]), 0.11 * width, 0.32 * width))
+    return Arm(shoulder, elbow, wrist, fingers, sure, radius, bulge)
 
 
 def _head(
@@ -138,7 +165,7 @@ def silhouette(body: Body, person: Mask) -> Points:
 
 
 def _side(body: Body, person: Mask, side: int, level: float) -> float:
-    """Half the torso's width at a level: to the edge of the silhouette, or to the middle of an arm in the way."""
+    """Half the torso's width at a level: to the edge of the silhouette, or a little into an arm in the way."""
     start = body.at(0, level)
     edge = ray(person, start, side * body.across, 0.95 * body.width)
     arm = body.left if side < 0 else body.right
@@ -147,7 +174,7 @@ def _side(body: Body, person: Mask, side: int, level: float) -> float:
     share = np.clip(depth / along, 0.0, 1.3) if along > 0.2 * body.width else 0.0
     middle = arm.shoulder + share * (arm.elbow - arm.shoulder)
     in_the_way = side * float((middle - start) @ body.across)
-    return min(edge, max(in_the_way, 0.5 * body.width))
+    return min(edge, max(in_the_way - 0.8 * arm.radius, 0.46 * body.width))
 
 
 def ray(person: Mask, start: Points, direction: Points, limit: float) -> float:

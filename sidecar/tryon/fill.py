@@ -16,6 +16,7 @@ from .top_fit import TopFit
 
 _LEVELS = 6
 _MIN_AREA = 12
+_SATURATION = 6.0
 
 
 def collar_region(person: Mask, covered: Mask, head: Mask, body: Body, fit: TopFit) -> Mask:
@@ -34,7 +35,9 @@ def collar_region(person: Mask, covered: Mask, head: Mask, body: Body, fit: TopF
     corners[2:] = [_at_level(body, corner, top) for corner in corners[2:]]
     cv2.fillConvexPoly(zone, np.rint(corners / MASK_STEP).astype(np.int32), 255)
     neck = _neck(person.shape, body, fit)
-    sticking_out = cv2.subtract(cv2.subtract(cv2.subtract(cv2.min(zone, _wide(person)), covered), head), neck)
+    # The garment lies over the fill, so its soft edge is filled as well.
+    hidden = cv2.erode(covered, np.ones((5, 5), np.uint8))
+    sticking_out = cv2.subtract(cv2.subtract(cv2.subtract(cv2.min(zone, _wide(person)), hidden), head), neck)
     return np.asarray(cv2.GaussianBlur(sticking_out, (0, 0), 0.8), np.uint8)
 
 
@@ -71,12 +74,13 @@ def patch(small: Rgb, person: Mask, region: Mask, shape: tuple[int, ...]) -> Pat
     if cv2.countNonZero(region) < _MIN_AREA:
         return None
     x, y, width, height = cv2.boundingRect(region)
-    box = clipped(x - 16, y - 16, x + width + 15, y + height + 15, region.shape[1], region.shape[0])
+    box = clipped(x - 24, y - 24, x + width + 23, y + height + 23, region.shape[1], region.shape[0])
     if box is None:
         return None
     left, top, width, height = box
     window = np.s_[top : top + height, left : left + width]
-    known = cv2.threshold(_wide(person)[window], 127, 1.0, cv2.THRESH_BINARY_INV)[1].astype(np.float32)
+    fringe = cv2.dilate(_wide(person)[window], np.ones((7, 7), np.uint8))
+    known = (fringe == 0).astype(np.float32)
     painted = push_pull(small[window], known)
     size = (min(shape[1] - left * MASK_STEP, width * MASK_STEP), min(shape[0] - top * MASK_STEP, height * MASK_STEP))
     rgb = cv2.resize(painted, size, interpolation=cv2.INTER_LINEAR)
@@ -85,7 +89,10 @@ def patch(small: Rgb, person: Mask, region: Mask, shape: tuple[int, ...]) -> Pat
 
 
 def push_pull(pixels: Rgb, known: np.ndarray) -> Rgb:
-    """The picture with its unknown pixels (`known` 0) interpolated from the known ones (1), float32 weights."""
+    """The picture with its unknown pixels (`known` 0) interpolated from the known ones (1), float32 weights.
+
+    A cell with any known pixels counts as known, so that colour comes from near by.
+    """
     colours = [pixels.astype(np.float32) * known[..., None]]
     weights = [known]
     for _ in range(_LEVELS):
@@ -93,8 +100,11 @@ def push_pull(pixels: Rgb, known: np.ndarray) -> Rgb:
         if min(height, width) < 4:
             break
         size = ((width + 1) // 2, (height + 1) // 2)
-        colours.append(cv2.resize(colours[-1], size, interpolation=cv2.INTER_AREA))
-        weights.append(cv2.resize(weights[-1], size, interpolation=cv2.INTER_AREA))
+        colour = cv2.resize(colours[-1], size, interpolation=cv2.INTER_AREA)
+        weight = cv2.resize(weights[-1], size, interpolation=cv2.INTER_AREA)
+        gain = np.minimum(1, _SATURATION * weight) / np.maximum(weight, 1e-6)
+        colours.append(colour * gain[..., None])
+        weights.append(weight * gain)
     estimate = colours[-1] / np.maximum(weights[-1], 1e-4)[..., None]
     for colour, weight in zip(colours[-2::-1], weights[-2::-1], strict=True):
         enlarged = cv2.resize(estimate, (weight.shape[1], weight.shape[0]), interpolation=cv2.INTER_LINEAR)

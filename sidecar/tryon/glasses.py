@@ -22,8 +22,8 @@ _EAR = (7.75, -2.5, 3.2)
 _TILT_DEG = 7.0
 _TEMPLE_HEIGHT_CM = 1.5
 _TEMPLE_SAMPLES = 24
-# Below this turn a temple is seen end-on and only flickers.
-_MIN_TEMPLE_PX = 3.0
+# Below this turn (sine of the yaw) the temples are seen end-on and would only flicker.
+_MIN_TURN = 0.05
 
 
 def draw(asset: GlassesAsset, face: Face, head: HeadPose, shape: tuple[int, ...], *, cm_scale: float) -> list[Patch]:
@@ -34,7 +34,9 @@ def draw(asset: GlassesAsset, face: Face, head: HeadPose, shape: tuple[int, ...]
     size_cm = asset.width_mm / 10 / cm_scale
     corners = _front_corners(asset, size_cm)
     patches = []
-    for side in (-1, 1):
+    # The temples run along the head's depth axis: only the one on the side turned to the camera comes out.
+    side = 1 if head.rotation[0, 2] > 0 else -1
+    if abs(float(head.rotation[0, 2])) > _MIN_TURN:
         temple = _temple(asset, face, head, shape, hinge=_hinge(asset, corners, side), side=side)
         patches.extend([] if temple is None else [temple])
     front = _warp(asset.front, head.place(corners)[:, :2], shape)
@@ -100,25 +102,21 @@ def _temple(
     down = np.array([0.0, _TEMPLE_HEIGHT_CM, 0.0])
     middle = np.array([hinge, ear])
     line = head.place(np.linspace(hinge, ear, _TEMPLE_SAMPLES))
-    if np.linalg.norm(line[-1, :2] - line[0, :2]) < _MIN_TEMPLE_PX:
-        return None
     top, bottom = head.place(middle - 0.35 * down)[:, :2], head.place(middle + 0.65 * down)[:, :2]
-    visible = _visibility(face, line, head.scale, side=side, yaw=float(head.rotation[0, 2]))
+    visible = _visibility(face, line, head.scale)
     if visible.max() < 0.05:
         return None
     picture = _faded(asset.temple, visible)
     return _warp(picture, np.array([top[0], top[1], bottom[1], bottom[0]]), shape)
 
 
-def _visibility(face: Face, line: Points, scale: float, *, side: int, yaw: float) -> Points:
-    """(N,) 0..1 along a temple. The mesh ends before the ears, so the far temple is judged by the head's turn as well."""
+def _visibility(face: Face, line: Points, scale: float) -> Points:
+    """(N,) 0..1 along a temple: hidden where the face mesh is in front of it."""
     depth = surface_depth(face, line[:, :2])
     # Half a centimetre of grace: the temple touches the skin.
     behind = line[:, 2] > depth + 0.5 * scale
     outside = ~np.isfinite(depth)
-    # The temple runs along the head's depth axis: it comes out beside the face only on the side turned to the camera.
-    near_side = side * yaw > 0.03
-    shown = np.where(outside, 1.0 if near_side else 0.0, np.where(behind, 0.0, 1.0))
+    shown = np.where(outside | ~behind, 1.0, 0.0)
     smooth = np.convolve(np.pad(shown, 2, mode="edge"), np.ones(5) / 5, mode="valid")
     # Hair lies over the last third, above the ear.
     return np.asarray(smooth * np.clip((1 - np.linspace(0, 1, len(shown))) * 4 - 0.9, 0, 1))

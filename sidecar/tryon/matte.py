@@ -17,14 +17,13 @@ _OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
     148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
-_MIN_SURE = 0.35
-_HAIR_MARGIN = 1.6
+_MIN_ELBOW, _MIN_WRIST = 0.4, 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Matte:
-    """`garment` where a top may show, `head` what belongs to the head, `old` what it wears and the new top may not
-    leave in sight around the neck. (H/2, W/2) uint8."""
+    """(H/2, W/2) uint8: `garment` where a top may show at all, `head` face and hair, `arms` where bare arms hide its torso
+    (a sleeve lies over them)."""
 
     garment: Mask
     head: Mask
@@ -37,8 +36,8 @@ def build(person: Mask, small: Rgb, body: Body, face: Face | None, fit: TopFit) 
     head = head_mask(person, small, body, face)
     arms = np.zeros_like(person)
     for arm, sleeve in ((body.left, fit.left), (body.right, fit.right)):
-        _draw_arm(arms, arm, sleeve, body)
-    garment = cv2.subtract(cv2.subtract(soft, head), arms)
+        _draw_arm(arms, arm, sleeve)
+    garment = cv2.subtract(soft, head)
     return Matte(np.asarray(garment, np.uint8), head, arms)
 
 
@@ -76,18 +75,15 @@ def _crown(face: Face, shape: tuple[int, ...]) -> Mask:
     return crown
 
 
-def _draw_arm(arms: Mask, arm: Arm, sleeve: Sleeve | None, body: Body) -> None:
+def _draw_arm(arms: Mask, arm: Arm, sleeve: Sleeve | None) -> None:
     """The bare arm from the cuff to the finger tips, as far as it is seen."""
-    start = arm.shoulder + 0.6 * (arm.elbow - arm.shoulder) if sleeve is None else sleeve.cuff
-    long_sleeve = sleeve is not None and len(sleeve.target) > 2
-    points = [start]
-    if not long_sleeve:
+    points = [arm.shoulder + 0.6 * (arm.elbow - arm.shoulder) if sleeve is None else sleeve.cuff]
+    long_sleeve = sleeve is not None and sleeve.reaches_wrist
+    if not long_sleeve and arm.sure[0] > _MIN_ELBOW:
         points.append(arm.elbow)
-    if arm.sure[1] > _MIN_SURE:
+    if arm.sure[1] > _MIN_WRIST:
         # The knuckles lie between wrist and finger tips; the tips are as far again.
         points.extend([arm.wrist, arm.fingers + 0.5 * (arm.fingers - arm.wrist)])
-    elif long_sleeve:
-        return
     widths = np.linspace(0.92, 0.62, len(points)) * arm.radius
     for first, second, radius in zip(points[:-1], points[1:], widths, strict=False):
         _capsule(arms, first, second, float(radius))

@@ -10,7 +10,7 @@ from .arrays import Mask, Rgb
 
 Plane = NDArray[np.float32]
 
-_GAIN = 0.55
+_GAIN = 0.9
 _LOW, _HIGH = 0.74, 1.14
 _WIDE, _NARROW = 9.0, 1.6
 # How far from the old garment's typical colour a pixel may be and still tell light from pattern (Lab units of 8 bits).

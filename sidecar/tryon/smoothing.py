@@ -6,6 +6,7 @@ Source: Casiez, Roussel, Vogel 2012; MediaPipe's `OneEuroFilter` with speed rela
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,15 @@ class OneEuro:
     def reset(self) -> None:
         """Forgets the past: the next value passes unchanged."""
         self._raw = self._value = self._speed = None
+
+    def carry(self, move: Callable[[Values], Values]) -> Values | None:
+        """Moves the past with a motion that is known from elsewhere, so that only what differs from it is filtered.
+
+        The moved value, None without a past.
+        """
+        if self._raw is not None and self._value is not None:
+            self._raw, self._value = move(self._raw), move(self._value)
+        return self._value
 
     def __call__(self, values: Values, t_us: int, *, object_size: float) -> Values:
         """The filtered values. `t_us` in microseconds; a time that does not advance returns the input unchanged.

@@ -57,27 +57,30 @@ def _pyramid(picture: Rgba) -> tuple[Rgba, ...]:
     return tuple(levels)
 
 
-def draw(top: PreparedTop, frame: Rgb, small: Rgb, person: Mask, body: Body, face: Face | None) -> Drawn | None:
+def draw(
+    top: PreparedTop, small: Rgb, person: Mask, body: Body, face: Face | None, shape: tuple[int, ...]
+) -> Drawn | None:
     """The patches of a top on a body, None where none of it is in the frame.
 
-    `small` is the frame, `person` the person's mask, both at half resolution.
+    `small` is the frame, `person` the person's mask, both at half resolution; `shape` (H, W, ...) of the frame.
     """
     fit = top_fit.fit(body, top.asset.landmarks, top.asset.ease)
-    box = _box(fit, frame.shape)
+    box = _box(fit, shape)
     if box is None:
         return None
     level = _level(fit)
     field = spline_map(box, fit.target, fit.source)
+    cover = matte.build(person, small, body, face, fit)
     warped = _torso(top.torso[level], field, level, box)
+    np.copyto(warped.alpha, cv2.multiply(warped.alpha, cv2.bitwise_not(_sample(cover.arms, warped)), scale=1 / 255))
     for sleeve, pictures in ((fit.left, top.left), (fit.right, top.right)):
         if sleeve is not None:
             _lay_sleeve(warped, pictures[level], sleeve, level)
-    cover = matte.build(person, small, body, face, fit)
     shaded = _finish(warped, small, cover)
     patches = [shaded]
     covered = _half(shaded, person.shape)
     region = fill.collar_region(person, covered, cover.head, body, fit)
-    behind = fill.patch(small, person, region, frame.shape)
+    behind = fill.patch(small, person, region, shape)
     return Drawn([shaded] if behind is None else [behind, *patches], field, warped, fit)
 
 
@@ -158,17 +161,22 @@ def _finish(warped: Patch, small: Rgb, cover: matte.Matte) -> Patch:
     """The garment under the scene's light, cut to where it may show."""
     rows, columns = warped.region
     height, width = warped.alpha.shape
-    x, y = warped.x / MASK_STEP, warped.y / MASK_STEP
-    # Sample the half-resolution masks at the patch's own pixels.
-    matrix = np.array([[1 / MASK_STEP, 0, x - 0.25], [0, 1 / MASK_STEP, y - 0.25]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    allowed = cv2.warpAffine(cover.garment, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    allowed = _sample(cover.garment, warped)
     alpha = cv2.multiply(warped.alpha, allowed, scale=1 / 255)
     shade = _shade(small, cover, (columns, rows))
     factor = cv2.resize(shade, (width, height), interpolation=cv2.INTER_LINEAR)
     factor3 = cv2.merge((factor, factor, factor))
     rgb = cv2.multiply(warped.rgb, factor3, dtype=cv2.CV_8U)
     return Patch(warped.x, warped.y, np.asarray(rgb, np.uint8), np.asarray(alpha, np.uint8))
+
+
+def _sample(mask: Mask, patch: Patch) -> Mask:
+    """A half-resolution mask at the patch's own pixels."""
+    height, width = patch.alpha.shape
+    matrix = np.array([[1 / MASK_STEP, 0, patch.x / MASK_STEP - 0.25], [0, 1 / MASK_STEP, patch.y / MASK_STEP - 0.25]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    sampled = cv2.warpAffine(mask, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(sampled, np.uint8)
 
 
 def _shade(small: Rgb, cover: matte.Matte, region: tuple[slice, slice]) -> np.ndarray:

@@ -19,6 +19,7 @@ class Sleeve:
     target: Points
     cuff: Points
     """(2,) where the arm leaves the sleeve, frame pixels."""
+    reaches_wrist: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,32 +108,54 @@ def _sleeve(
     if len(pairs) < 2:
         return None
     upper = arm.elbow - arm.shoulder
-    half = max(1.10 * arm.radius, 0.16 * body.width) * np.sqrt(ease.width)
-    outward = _outward(upper, body, side)
+    half = max(1.06 * arm.radius, 0.16 * body.width) * np.sqrt(ease.width)
+    outward = _outward(upper, side)
+    start = [tip, _armhole(arm, upper, outward, half, armpit, body)]
     if len(pairs) == 2:
         # A foreshortened arm still wears a whole sleeve, so the sleeve follows shoulder width as well.
         length = min(float(np.linalg.norm(upper)), 0.95 * body.width)
         along = upper / (np.linalg.norm(upper) + 1e-6)
         cuff = arm.shoulder + along * length * min(0.64 * ease.sleeve, 0.95)
-        target = [[tip, armpit], [cuff + half * outward, cuff - half * outward]]
-        return Sleeve(np.array(pairs, np.float64), np.array(target), cuff)
+        target = [start, [cuff + half * outward, cuff - half * outward]]
+        return _bulged(np.array(pairs, np.float64), np.array(target), cuff, arm, outward, body)
     lower = arm.wrist - arm.elbow
     trust = float(np.clip((arm.sure[1] - 0.15) / 0.35, 0, 1))
     lower = trust * lower + (1 - trust) * 0.9 * upper
     cuff = arm.elbow + lower * min(0.96 * ease.sleeve, 1.04)
-    wrist_out = _outward(lower, body, side, like=outward)
+    wrist_out = _outward(lower, side, like=outward)
     elbow_out = outward + wrist_out
     elbow_out = elbow_out / (np.linalg.norm(elbow_out) + 1e-6)
     narrow = 0.74 * half
     target = [
-        [tip, armpit],
+        start,
         [arm.elbow + 0.95 * half * elbow_out, arm.elbow - 0.95 * half * elbow_out],
         [cuff + narrow * wrist_out, cuff - narrow * wrist_out],
     ]
-    return Sleeve(np.array(pairs, np.float64), np.array(target), cuff)
+    return _bulged(np.array(pairs, np.float64), np.array(target), cuff, arm, outward, body)
 
 
-def _outward(bone: Points, body: Body, side: int, like: Points | None = None) -> Points:
+def _bulged(source: Points, target: Points, cuff: Points, arm: Arm, outward: Points, body: Body) -> Sleeve:
+    """The sleeve with a pair more in its first segment, pushed out to where the silhouette is."""
+    share = 0.5
+    middle_source = (1 - share) * source[0] + share * source[1]
+    middle = (1 - share) * target[0] + share * target[1]
+    depth = float((middle[0] - arm.shoulder) @ np.array([outward[1], -outward[0]]))
+    bone = arm.shoulder + depth * np.array([outward[1], -outward[0]])
+    wanted = 1.05 * arm.bulge - float((middle[0] - bone) @ outward)
+    middle[0] = middle[0] + float(np.clip(wanted, 0, 0.14 * body.width)) * outward
+    joined = [np.stack([pairs[0], extra, *pairs[1:]]) for pairs, extra in ((source, middle_source), (target, middle))]
+    return Sleeve(joined[0], joined[1], cuff, len(source) > 2)
+
+
+def _armhole(arm: Arm, upper: Points, outward: Points, half: float, armpit: Points, body: Body) -> Points:
+    """The lower end of the armhole: the armpit, or further in where a thick arm hides it (a sleeve must stay convex)."""
+    along = upper / (np.linalg.norm(upper) + 1e-6)
+    inner = arm.shoulder + 0.36 * body.width * along - half * outward
+    hidden = float((armpit - inner) @ outward) > 0
+    return inner if hidden else armpit
+
+
+def _outward(bone: Points, side: int, like: Points | None = None) -> Points:
     """The unit vector across a bone that points away from the body (or the same way as `like`)."""
     across = np.array([bone[1], -bone[0]]) * side
     across = across / (np.linalg.norm(across) + 1e-6)

@@ -198,4 +198,6 @@ class ClientSession:
 
 
 def _add(message: dict[str, Any], **optional: object) -> None:
-    message.update((key, value) for key, value in optional.items() if value is not None)
+    for key, value in optional.items():
+        if value is not None:
+            message[key] = value

@@ -29,7 +29,8 @@ def start(command: list[str], sockets: list[socket.socket], settings: dict[str, 
         shared = [base64.b64encode(sock.share(process.pid)).decode() for sock in sockets]
     else:
         numbers = [sock.fileno() for sock in sockets]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=numbers)
+        # A session of its own: the terminal's Ctrl-C is for the gateway, which then ends its workers in order.
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=numbers, start_new_session=True)
         shared = [str(number) for number in numbers]
     assert process.stdin is not None
     process.stdin.write(json.dumps({"sockets": shared, **settings}).encode() + b"\n")

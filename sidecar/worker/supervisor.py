@@ -152,7 +152,8 @@ class WorkerHandle:
         self._send(Load(number, name))
 
     def unload(self, number: int, name: str) -> None:
-        """Lets a model go."""
+        """Lets a model go; a successor of this process does not load it either."""
+        self.warm = [model for model in self.warm if model != name]
         self._send(Unload(number, name))
 
     def _send(self, message: ToWorker) -> None:

@@ -141,6 +141,8 @@ class Scripted:
         """The same value, shared pixels copied from the client's slot into one of ours (inline when none is free)."""
         if isinstance(value, dict):
             return {key: self.echoed(connection, item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.echoed(connection, item) for item in value]
         if isinstance(value, ShmRef):
             assert connection.lane is not None
             return self.placed(connection, bytes(connection.lane.read(value)))

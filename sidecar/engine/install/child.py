@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -59,11 +61,23 @@ def _watch(process: subprocess.Popen[str], deadline: float, stop: threading.Even
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    if process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(timeout=_GRACE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    """Ends the process and, on POSIX, everything that it started."""
+    if process.poll() is None:
+        _signal(process, gently=True)
+        try:
+            process.wait(timeout=_GRACE_S)
+        except subprocess.TimeoutExpired:
+            _signal(process, gently=False)
+            process.wait()
+
+
+if sys.platform == "win32":
+
+    def _signal(process: subprocess.Popen[str], *, gently: bool) -> None:
+        process.terminate()
+
+else:
+
+    def _signal(process: subprocess.Popen[str], *, gently: bool) -> None:
+        # The group cannot be another's: its leader has not been waited for yet.
+        os.killpg(process.pid, signal.SIGTERM if gently else signal.SIGKILL)

@@ -11,7 +11,6 @@ import sys
 import threading
 import venv
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 
 from . import child
@@ -21,7 +20,6 @@ DOWNLOAD_BYTES = 80_000_000  # about; wheels of export/requirements.txt
 DISK_BYTES = 320_000_000  # about; what they unpack to
 _PIP_TIMEOUT_S = 1200.0
 _ENSUREPIP_TIMEOUT_S = 60.0
-_OLDEST_PIP_WITH_PYTHON_OPTION = (22, 3)
 _SOURCES = ("*.py", "*.json", "*.txt")
 
 
@@ -77,7 +75,7 @@ class BuildEnvironment:
             stop=stop,
             on_line=on_line,
         )
-        if code != 0 and not stop.is_set():
+        if code != 0:
             reason = next((line for line in reversed(lines) if line.startswith("ERROR")), "pip ended early")
             raise InstallError(
                 f"The packages for converting could not be installed: {reason} Check the network and pip's settings, "
@@ -85,13 +83,16 @@ class BuildEnvironment:
             )
 
     def _pip(self) -> list[str]:
-        """A pip that installs into the environment: the serving one's, or else one made inside."""
-        try:
-            version = tuple(int(part) for part in metadata.version("pip").split(".")[:2])
-        except (metadata.PackageNotFoundError, ValueError):
-            version = (0, 0)
-        if version >= _OLDEST_PIP_WITH_PYTHON_OPTION:
-            return [sys.executable, "-m", "pip", "--python", str(self.python)]
+        """A pip that installs into the environment: the serving one's code, or else one made inside.
+
+        A recent pip brings a file that runs it, and nothing else of its own environment, under any interpreter; that is
+        how its `--python` works too. Started directly, it stays one process that can be ended.
+        """
+        spec = importlib.util.find_spec("pip")
+        for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+            runner = Path(folder) / "__pip-runner__.py"
+            if runner.is_file():
+                return [str(self.python), str(runner)]
         made = subprocess.run(
             [str(self.python), "-m", "ensurepip", "--default-pip"],
             capture_output=True,

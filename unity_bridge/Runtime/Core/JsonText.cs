@@ -141,7 +141,11 @@ namespace Vitrine
             {
                 return WireValue.UInt(unsigned);
             }
-            if (double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out real)) { return real; }
+            if (double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out real))
+            {
+                // Mono's parser loses the sign of a zero.
+                return real == 0 && digits[0] == '-' ? -0.0 : real;
+            }
             throw Wrong("a broken number");
         }
 

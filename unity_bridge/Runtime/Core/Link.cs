@@ -277,7 +277,8 @@ namespace Vitrine
             if (_session.State != SessionState.Open)
             {
                 _outbox.GiveBack(writer);
-                throw VitrineException.Unavailable("The connection to Vitrine ended; it is made again by itself.");
+                throw new VitrineException(
+                    VitrineCodes.Unavailable, "The connection to Vitrine ended; it is made again by itself.", _options.RetryFirstMs);
             }
             if (_outbox.IsFull)
             {

@@ -8,7 +8,7 @@ namespace Vitrine
     /// <summary>The receiving half, the keep-alive and the end of a link.</summary>
     internal sealed partial class Link
     {
-        /// <summary>Receives until the connection ends; then every open call has failed. Answers why it ended.</summary>
+        /// <summary>Receives until the connection ends, and answers why it did; <see cref="FailAll"/> is to follow.</summary>
         internal VitrineException Run()
         {
             Volatile.Write(ref _receiverId, Thread.CurrentThread.ManagedThreadId);
@@ -33,7 +33,6 @@ namespace Vitrine
             }
             Abort(VitrineException.Unavailable("The connection to Vitrine ended; it is made again by itself."));
             _sender.Join();
-            FailAll();
             return _cause;
         }
 
@@ -194,7 +193,8 @@ namespace Vitrine
             }
         }
 
-        private void FailAll()
+        /// <summary>Fails every call that is still open; after <see cref="Run"/>.</summary>
+        internal void FailAll()
         {
             var sinks = new List<ICallSink>();
             lock (_gate)

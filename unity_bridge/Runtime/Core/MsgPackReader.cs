@@ -270,7 +270,7 @@ namespace Vitrine
                 case MsgPackType.Bool: _position++; return;
                 case MsgPackType.Int: ReadInteger(out bits); return;
                 case MsgPackType.Float: ReadDouble(); return;
-                case MsgPackType.Str: _position += ReadStringLength(); return;
+                case MsgPackType.Str: ReadStringSpan(); return;
                 case MsgPackType.Bin: ReadBin(); return;
                 case MsgPackType.Ext: ReadExt(out ignored); return;
                 case MsgPackType.Array: children = ReadArrayHeader(); break;

@@ -270,7 +270,11 @@ namespace Vitrine
             SetState(ConnectionState.Ready);
             _ready.TrySetResult(true);
             VitrineException cause = link.Run();
+            // Calls fail only after the state says so: whoever sees one fail finds the connection waiting, not ready.
+            Volatile.Write(ref _lastError, cause);
             Volatile.Write(ref _link, null);
+            SetState(Volatile.Read(ref _closed) != 0 ? ConnectionState.Closed : ConnectionState.Waiting);
+            link.FailAll();
             Log("connection ended: " + cause.Message);
             return cause;
         }

@@ -1,0 +1,72 @@
+"""`python -m benchmarks`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from sidecar.demo.host import HostFailed
+from sidecar.errors import VitrineError
+
+from .scenarios import SCENARIOS
+from .streams import StreamBroken
+from .target import FloorFailed, NotAnEcho
+
+EPILOG = """examples:
+  python -m benchmarks wire                            the wire beside its floors, about two minutes
+  python -m benchmarks tryon --kills 20                try-on at 90 Hz, then 20 killed workers
+  python -m benchmarks tryon --minutes 10 --check      a soak; exit code 3 when a target is missed
+  python -m benchmarks wire --rounds 1 --seconds 0.5   a quick look; too short to trust, and it says so
+
+Close other programs first. Every number stands beside a floor, a null target on the same stack in the same run:
+compare ratios between machines, never milliseconds. Exit codes: 0, 1 could not run, 2 wrong usage, 3 target missed.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one scenario; the result is the process's exit code."""
+    arguments = _parser().parse_args(argv)
+    console = Console()
+    try:
+        report = arguments.run(arguments)
+        report.show(console)
+        if arguments.json is not None:
+            report.write(arguments.json)
+            console.print(f"Written to {arguments.json.absolute()}", soft_wrap=True, highlight=False)
+    except (HostFailed, FloorFailed, NotAnEcho, StreamBroken, VitrineError, OSError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    code: int = report.exit_code(judged=arguments.check)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measures a sidecar that it starts for itself, beside null targets on the same stack.",
+        epilog=EPILOG,
+        formatter_class=layout,
+    )
+    commands = parser.add_subparsers(title="scenarios", metavar="SCENARIO", required=True)
+    for scenario in SCENARIOS:
+        one = commands.add_parser(
+            scenario.name, help=scenario.summary, description=scenario.description, formatter_class=layout
+        )
+        one.add_argument("--packs", type=Path, help="folder of the model packs (default: the user's cache)")
+        one.add_argument("--json", type=Path, metavar="FILE", help="write the whole result here too")
+        one.add_argument("--check", action="store_true", help="exit with 3 when a target is missed")
+        scenario.add_options(one)
+        one.set_defaults(run=scenario.run)
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,207 @@
+"""Follows one person through a stream: which model runs on which frame, what moves by optical flow in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from . import detection, flow, glasses, head
+from .arrays import Infer, Mask, Matrix, Points, Rgb
+from .body import MASK_STEP, Body, measure, person_mask
+from .face import Face, FaceTracker, iris_diameter
+from .pose import LEFT_SHOULDER, RIGHT_SHOULDER, Pose, PoseTracker
+from .results import Code
+from .smoothing import OneEuro
+
+POSE_MODEL = "pose-full"
+"""The body model of streams and stills: its elbows and wrists are right where those of pose-lite are not, and running it
+on every second frame keeps both inside the budget."""
+
+BODY_MODELS = ("pose-detector", POSE_MODEL)
+FACE_MODELS = ("face-detector", "face-mesh", "iris")
+
+_POSE_EVERY = 2
+_CROWD_EVERY = 45
+_IRIS_EVERY = 20
+_ABSENCE_EVERY = 15
+_IRIS_SAMPLES = 9
+# A second face counts when its box is at least this share of the largest one's side.
+_RIVAL_SHARE = 0.55
+_FLOW_FACE_POINTS = np.arange(4, 468, 19)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is known of the person in one frame.
+
+    `small` the frame and `person` the person's mask at half resolution; `cm_scale` true centimetres in one of the
+    canonical head; `crowded` where more than one person stands out.
+    """
+
+    small: Rgb
+    pose: Pose | None
+    body: Body | None
+    person: Mask | None
+    face: Face | None
+    cm_scale: float
+    crowded: bool
+
+    @property
+    def facing_away(self) -> bool:
+        """Whether the shoulders are the wrong way round for a person who faces the camera."""
+        return self.pose is not None and turned_away(self.pose)
+
+
+class Watcher:
+    """The state of one stream. `body` and `face` say what has to be followed."""
+
+    def __init__(self, models: Mapping[str, Infer], *, body: bool, face: bool) -> None:
+        self._models = models
+        self._wants_body, self._wants_face = body, face
+        self._poses = PoseTracker(detector=models["pose-detector"], landmarks=models[POSE_MODEL]) if body else None
+        self._faces = FaceTracker(detector=models["face-detector"], mesh=models["face-mesh"])
+        self._pose_filter = OneEuro(min_cutoff_hz=0.2, beta=40.0)
+        self._face_filter = OneEuro(min_cutoff_hz=0.5, beta=60.0)
+        self._reach_filter = OneEuro(min_cutoff_hz=0.4, beta=2.0)
+        self._pose: Pose | None = None
+        self._face: Face | None = None
+        self._person: Mask | None = None
+        self._grey: Mask | None = None
+        self._shape: tuple[int, ...] = ()
+        self._scales: list[float] = []
+        self._crowded = False
+        self._absence: Code | None = None
+        self._count = 0
+
+    def look(self, frame: Rgb, t_us: int, check: Callable[[], None]) -> Sight:
+        """What is seen in the next frame (H, W, 3) at `t_us` microseconds; `check` is called between the stages."""
+        if frame.shape != self._shape:
+            self._forget(frame.shape)
+        size = max(1, frame.shape[1] // MASK_STEP), max(1, frame.shape[0] // MASK_STEP)
+        small = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+        grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+        self._follow(grey)
+        turn = self._count % _POSE_EVERY == 0
+        if self._poses is not None and (turn or self._count == 0):
+            self._see_body(self._poses, frame, small, t_us)
+            check()
+        if not self._wants_body or not turn or self._count == 0 or (self._face is None and self._wants_face):
+            self._see_face(frame, t_us)
+            check()
+        self._occasionally(frame)
+        self._grey = grey
+        self._count += 1
+        return self._sight(small, t_us)
+
+    def absence(self, frame: Rgb, sight: Sight) -> Code:
+        """Why there is no face: nobody there, someone who faces away, or someone whose face is covered.
+
+        Without a body at hand the body models are asked, once in a while in a stream.
+        """
+        if sight.pose is not None:
+            return "back_view" if sight.facing_away else "face_covered"
+        if self._wants_body:
+            return "no_person"
+        if self._absence is None or self._count % _ABSENCE_EVERY == 1:
+            tracker = PoseTracker(detector=self._models["pose-detector"], landmarks=self._models[POSE_MODEL])
+            pose = tracker.update(frame)
+            self._absence = "no_person" if pose is None else "back_view" if turned_away(pose) else "face_covered"
+        return self._absence
+
+    def _forget(self, shape: tuple[int, ...]) -> None:
+        self._shape, self._count, self._grey = shape, 0, None
+        self._pose = self._face = self._person = None
+        self._faces.reset()
+        if self._poses is not None:
+            self._poses.reset()
+        for smoother in (self._pose_filter, self._face_filter, self._reach_filter):
+            smoother.reset()
+
+    def _follow(self, grey: Mask) -> None:
+        """Moves what is known with the picture."""
+        if self._grey is None or (self._pose is None and self._face is None):
+            return
+        body_points = _torso_grid(self._pose) if self._pose is not None else np.zeros((0, 2))
+        face_points = self._face.points[_FLOW_FACE_POINTS, :2] if self._face is not None else np.zeros((0, 2))
+        body, face = flow.motions(self._grey, grey, [body_points, face_points], step=MASK_STEP)
+        if self._pose is not None:
+            moved = self._pose_filter.carry(lambda points: flow.move(points, body))
+            self._pose = replace(self._pose, points=self._pose.points if moved is None else moved)
+        if self._person is not None:
+            self._person = _move_mask(self._person, body)
+        if self._face is not None:
+            moved = self._face_filter.carry(lambda points: flow.move(points, face))
+            self._face = replace(self._face, points=self._face.points if moved is None else moved)
+
+    def _see_body(self, poses: PoseTracker, frame: Rgb, small: Rgb, t_us: int) -> None:
+        pose = poses.update(frame)
+        if pose is None:
+            self._pose = self._person = None
+            self._pose_filter.reset()
+            self._reach_filter.reset()
+            return
+        size = float(np.linalg.norm(pose.points[LEFT_SHOULDER, :2] - pose.points[RIGHT_SHOULDER, :2])) + 1.0
+        self._pose = replace(pose, points=self._pose_filter(pose.points, t_us, object_size=4 * size))
+        mask = person_mask(pose, small)
+        # A third of the last mask steadies the edges; it has been moved along with the body.
+        self._person = mask if self._person is None else np.asarray(cv2.addWeighted(mask, 0.6, self._person, 0.4, 0))
+
+    def _see_face(self, frame: Rgb, t_us: int) -> None:
+        face = self._faces.update(frame)
+        if face is None:
+            self._face = None
+            self._face_filter.reset()
+            return
+        self._absence = None
+        points = self._face_filter(face.points, t_us, object_size=face.next_roi.side)
+        self._face = replace(face, points=points)
+
+    def _occasionally(self, frame: Rgb) -> None:
+        """Whether other people are there, and how large the head truly is: neither changes from frame to frame."""
+        if self._count % _CROWD_EVERY == 0:
+            self._crowded = crowded(self._models["face-detector"], frame)
+        due = len(self._scales) < _IRIS_SAMPLES and self._count % 4 == 1 or self._count % _IRIS_EVERY == 1
+        if self._face is not None and self._wants_face and (due or not self._scales):
+            left = len(self._scales) % 2 == 0
+            diameter = iris_diameter(self._models["iris"], frame, self._face, left=left)
+            self._scales.append(glasses.true_scale(diameter, head.fit(self._face)))
+            del self._scales[:-_IRIS_SAMPLES]
+
+    def _sight(self, small: Rgb, t_us: int) -> Sight:
+        body = None
+        if self._pose is not None and self._person is not None:
+            body = measure(self._pose, self._face, self._person)
+            body = replace(body, reach=self._reach_filter(body.reach, t_us, object_size=1.0))
+        scale = float(np.median(self._scales)) if self._scales else 1.0
+        return Sight(small, self._pose, body, self._person, self._face, scale, self._crowded)
+
+
+def turned_away(pose: Pose) -> bool:
+    """Whether the person's left shoulder is on the viewer's left."""
+    return bool(pose.points[LEFT_SHOULDER, 0] < pose.points[RIGHT_SHOULDER, 0])
+
+
+def crowded(detector: Infer, frame: Rgb) -> bool:
+    """Whether a second face rivals the largest one."""
+    found = detection.detect(detector, detection.FACE, frame)
+    sides = sorted((float(face.box[2] - face.box[0]) for face in found), reverse=True)
+    return len(sides) > 1 and sides[1] > _RIVAL_SHARE * sides[0]
+
+
+def _torso_grid(pose: Pose) -> Points:
+    """(25, 2) points over the chest, between the shoulders and two thirds of the way to the hips."""
+    left, right = pose.points[RIGHT_SHOULDER, :2], pose.points[LEFT_SHOULDER, :2]
+    across = right - left
+    down = np.array([-across[1], across[0]])
+    steps = np.linspace(0.08, 0.92, 5)
+    return np.array([left + u * across + v * down for v in steps for u in steps])
+
+
+def _move_mask(mask: Mask, motion: Matrix) -> Mask:
+    scaled = motion.copy()
+    scaled[:, 2] /= MASK_STEP
+    size = mask.shape[1], mask.shape[0]
+    return np.asarray(cv2.warpAffine(mask, scaled, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
