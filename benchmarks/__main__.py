@@ -16,6 +16,8 @@ from .scenarios import SCENARIOS
 from .streams import StreamBroken
 from .target import FloorFailed, NotAnEcho
 
+WIDTH = 120  # of a log or a file
+
 EPILOG = """examples:
   python -m benchmarks wire                            the wire beside its floors, about two minutes
   python -m benchmarks tryon --kills 20                try-on at 90 Hz, then 20 killed workers
@@ -30,7 +32,7 @@ compare ratios between machines, never milliseconds. Exit codes: 0, 1 could not 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one scenario; the result is the process's exit code."""
     arguments = _parser().parse_args(argv)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     try:
         report = arguments.run(arguments)
         report.show(console)

@@ -54,7 +54,7 @@ class Run:
     counts: dict[str, int] = field(default_factory=dict)
     unread: int = 0
     sent_late_ms: list[float] = field(default_factory=list)
-    no_person: int = 0
+    reasons: int = 0
 
     def after_warm_up(self) -> list[Shown]:
         """Answered frames without the first few."""
@@ -150,7 +150,7 @@ def take(run: Run, part: Result, captured: dict[int, float]) -> None:
     if captured_s is None or part["t_us"] != _us(captured_s) or (run.shown and n <= run.shown[-1].n):
         raise StreamBroken(f"frame {n} was answered out of order, twice, or with another frame's time")
     run.shown.append(Shown(n, captured_s, arrived_s, part.tm))
-    run.no_person += part.d.get("reason") is not None
+    run.reasons += part.d.get("reason") is not None
 
 
 def finish(run: Run, stream: Stream) -> None:

@@ -131,7 +131,7 @@ def top_asset(found: TopRecord, *, size: str, rgb: tuple[int, int, int] | None) 
     """A top of one size of the chart, its base fabric recoloured where `rgb` is given (prints stay)."""
     pixels, parts = picture(found.picture), picture(found.parts)
     if rgb is not None:
-        fabric = parts[..., 1].astype(np.float32) / np.maximum(parts[..., 2].astype(np.float32), 1)
+        fabric = np.asarray(parts[..., 1] / np.maximum(parts[..., 2], 1), np.float32)
         pixels = recolour(pixels, fabric, found.colours[0].rgb, rgb)
     base, chosen = found.size_chart[found.base_size], found.size_chart[size]
     ease = Ease(*(chosen[zone] / base[zone] for zone in ("chest", "length", "sleeve")))

@@ -18,6 +18,8 @@ from .memory import Memory, map_offer
 from .pictures import Pixels, Result
 
 SLOT_WAIT_S = 5.0
+PAY_S = 0.02
+PAY_ALONG = 2
 
 
 class Greeting(Struct, frozen=True):
@@ -178,7 +180,7 @@ class Connection:
             call_id, data = link.session.call(
                 op, arguments, budget_ms=options.budget_ms, prio=options.prio, key=options.key
             )
-            link.send(data)
+            self._send(data)
         except BaseException:
             self._untake(taken)
             raise
@@ -190,7 +192,7 @@ class Connection:
         link = self.link
         taken: list[int] = []
         try:
-            link.send(link.session.push(call_id, pictures.to_wire(dict(d), self._placer(taken))))
+            self._send(link.session.push(call_id, pictures.to_wire(dict(d), self._placer(taken))))
         except BaseException:
             self._untake(taken)
             raise
@@ -308,14 +310,23 @@ class Connection:
             self._owe(slots)
 
     def _owe(self, slots: list[int]) -> None:
+        """Slots to give back: a few at once with the next message, or alone soon, which costs each end a wake-up."""
         if not self._owed:
-            self._loop.call_soon(self._pay)
+            self._loop.call_later(PAY_S, self._pay)
         self._owed += slots
+        if self.memory is not None and 2 * len(self._owed) >= self.memory.down:
+            self._loop.call_soon(self._pay)
 
     def _pay(self) -> None:
-        owed, self._owed = self._owed, []
-        if self.is_open:
-            self.link.send(self.link.session.free(owed))
+        if self._owed and self.is_open:
+            self._send()
+
+    def _send(self, *messages: bytes) -> None:
+        link, owed = self.link, self._owed
+        if len(owed) >= PAY_ALONG or (owed and not messages):
+            self._owed = []
+            messages = (link.session.free(owed), *messages)
+        link.send(*messages)
 
     # -- clocks --------------------------------------------------------------------------------------------------
 

@@ -82,8 +82,9 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._read_at = self._loop.time()
-        if (message := self._whole(data)) is not None:
-            self._message(message)
+        if (messages := self._whole(data)) is not None:
+            for message in messages:
+                self._message(message)
             return
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
@@ -93,18 +94,24 @@ class Link(asyncio.Protocol):
                 self._shaken_hands()
         self._write()
 
-    def _whole(self, data: bytes) -> bytes | None:
-        """The message, when a read brought exactly one small frame, as nearly all do: parsing it here saves a tenth of
-        a round trip. Everything else goes through the protocol."""
-        protocol = self._protocol
-        if data[0] != BINARY_FIN or len(data) < 6 or protocol.state is not OPEN:
+    def _whole(self, data: bytes) -> list[bytes] | None:
+        """The messages, when a read brought nothing but small whole binary frames, as nearly all do: parsing them here
+        saves a tenth of a round trip. Everything else goes through the protocol."""
+        protocol, position, size = self._protocol, 0, len(data)
+        if size > SMALL or protocol.state is not OPEN or protocol.reader.buffer or protocol.current_size is not None:
             return None
-        if protocol.reader.buffer or protocol.current_size is not None:
-            return None
-        start, length = (2, data[1]) if data[1] < 126 else (4, int.from_bytes(data[2:4], "big"))
-        if data[1] > 126 or len(data) != start + length or length > SMALL:
-            return None
-        return data[start:]
+        messages = []
+        while position < size:
+            if data[position] != BINARY_FIN or position + 4 > size:
+                return None
+            length, start = data[position + 1], position + 2
+            if length == 126:
+                length, start = int.from_bytes(data[start : start + 2], "big"), start + 2
+            elif length > 126:  # a larger frame, or a mask, which a server must not use
+                return None
+            position = start + length
+            messages.append(data[start:position])
+        return messages if position == size else None
 
     def eof_received(self) -> None:
         self._protocol.receive_eof()
@@ -200,11 +207,12 @@ class Link(asyncio.Protocol):
         """Whether messages can be sent: welcomed, and not closing."""
         return self.session.state is ClientState.OPEN and self._protocol.state is OPEN and self._violation is None
 
-    def send(self, data: bytes) -> None:
-        """Writes one message. Raises `Unavailable` once the link is closing."""
+    def send(self, *messages: bytes) -> None:
+        """Writes messages, in one piece. Raises `Unavailable` once the link is closing."""
         if self._protocol.state is not OPEN:
             raise Unavailable("The connection to the server is gone.")
-        self._protocol.send_binary(data)
+        for data in messages:
+            self._protocol.send_binary(data)
         self._write()
 
     async def drain(self) -> None:
@@ -230,11 +238,12 @@ class Link(asyncio.Protocol):
         self._watch = self._loop.call_later(CLOSING_S, self.abort)
 
     def _write(self) -> None:
-        transport = self._transport
-        for data in self._protocol.data_to_send():
-            if transport is None or transport.is_closing():
-                return
-            if data:
-                transport.write(data)
-            elif transport.can_write_eof():
-                transport.write_eof()
+        transport, chunks = self._transport, self._protocol.data_to_send()
+        if not chunks or transport is None or transport.is_closing():
+            return
+        if len(chunks) == 1 and chunks[0]:
+            transport.write(chunks[0])
+            return
+        transport.writelines([chunk for chunk in chunks if chunk])
+        if not chunks[-1] and transport.can_write_eof():  # the protocol's mark for the end
+            transport.write_eof()

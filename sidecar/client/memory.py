@@ -17,6 +17,7 @@ class Memory:
     """Slots 0..up-1 are ours to write, the next `down` the server's."""
 
     def __init__(self, lane: Lane) -> None:
+        self.down = lane.offer.down
         self._lane = lane
         self._up = SlotPool(range(lane.offer.up))
         self._closed = False

@@ -33,7 +33,7 @@ class Source(Protocol):
 
 
 class Portrait:
-    """A still picture, moved +-24 px, scaled 1.02..1.18 times, rotated +-6 degrees, dimmed 72..100 %, all smoothly."""
+    """A still picture, moved +-24 px, scaled 0.99..1.11 times, rotated +-6 degrees, dimmed 72..100 %, all smoothly."""
 
     def __init__(self, picture: Pixels) -> None:
         height, width = picture.shape[:2]
@@ -45,7 +45,7 @@ class Portrait:
     def frame(self, t_s: float) -> Pixels:
         """The portrait as it stands at `t_s`; the same time gives the same picture."""
         turn = 2 * math.pi * t_s
-        scale = self._cover * (1.10 + 0.08 * math.sin(0.17 * turn))
+        scale = self._cover * (1.05 + 0.06 * math.sin(0.17 * turn))
         matrix = cv2.getRotationMatrix2D(self._pivot, 6.0 * math.sin(0.21 * turn), scale)
         matrix[0, 2] += WIDTH / 2 - self._pivot[0] + 24 * math.sin(0.23 * turn)
         matrix[1, 2] += HEIGHT / 2 - self._pivot[1] + 12 * math.sin(0.31 * turn)

@@ -95,6 +95,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._paused_since: float | None = None
         self._closing_since: float | None = None
+        self._closing_for_s = self._patience.closing_s
         self._fragments: bytearray | None = None
         self._backlog: list[bytes] = []
         self._resuming = False
@@ -305,17 +306,17 @@ class Connection(asyncio.Protocol):
             while self._paused_since is None and (message := self.session.next_to_send()) is not None:
                 self._protocol.send_binary(message)
             self._protocol.fail(code, reason)
+        if code == 4008:  # the close frame stands behind what nobody has read yet, so it takes a reader longer
+            self._closing_for_s = self._patience.unsent_s
         self._end()
         self._write()
-        if self._transport is not None and code == 4008:
-            self._transport.abort()  # its buffer is full of what nobody reads
 
     def tick(self, now: float) -> None:
         """Called every half second: late hellos, stuck readers, peers that do not finish closing."""
         if self._transport is None:
             return
         if self._closing_since is not None:
-            if now - self._closing_since > self._patience.closing_s:
+            if now - self._closing_since > self._closing_for_s:
                 self._transport.abort()
         elif self.session.state in (State.FRESH, State.GREETED) and now - self.opened_at > self._patience.hello_s:
             if self._protocol.state is OPEN:

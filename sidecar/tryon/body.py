@@ -20,6 +20,8 @@ MASK_STEP = 2
 """Masks of the body are held at half the frame's resolution."""
 
 _RAY_SAMPLES = 40
+_ARM_SHARES = np.array([0.3, 0.45, 0.6, 0.75, 0.9])
+_LEVELS = (0.42, 1.0)
 _GUIDE_WINDOW = 7
 _GUIDE_NOISE = 60.0
 
@@ -70,8 +72,8 @@ def person_mask(pose: Pose, small: Rgb) -> Mask:
     full = np.vstack([matrix, [0, 0, 1]])
     half = np.diag([1 / MASK_STEP, 1 / MASK_STEP, 1.0]) @ full
     soft = 255.0 / (1.0 + np.exp(-np.clip(pose.mask, -20, 20)))
-    size = small.shape[1], small.shape[0]
-    placed = cv2.warpAffine(soft.astype(np.uint8), half[:2], size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    extent = small.shape[1], small.shape[0]
+    placed = cv2.warpAffine(soft.astype(np.uint8), half[:2], extent, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return guided(np.asarray(placed, np.uint8), small)
 
 
@@ -80,19 +82,19 @@ def guided(mask: Mask, picture: Rgb) -> Mask:
 
     Source: He, Sun 2015, the fast guided filter: coefficients at half the resolution, applied at the full one.
     """
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32)
     size = max(1, picture.shape[1] // 2), max(1, picture.shape[0] // 2)
-    guide = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    value = cv2.resize(mask, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    guide = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.float32)
+    value = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.float32)
     window = (_GUIDE_WINDOW, _GUIDE_WINDOW)
-    mean_guide, mean_value = cv2.blur(guide, window), cv2.blur(value, window)
-    variance = cv2.blur(guide * guide, window) - mean_guide * mean_guide
-    slope = (cv2.blur(guide * value, window) - mean_guide * mean_value) / (variance + _GUIDE_NOISE)
+    means = cv2.blur(cv2.merge((guide, value, guide * guide, guide * value)), window)
+    mean_guide, mean_value, square, product = cv2.split(means)
+    slope = (product - mean_guide * mean_value) / (square - mean_guide * mean_guide + _GUIDE_NOISE)
     offset = mean_value - slope * mean_guide
+    smooth = cv2.blur(cv2.merge((slope, offset)), window)
     full = mask.shape[1], mask.shape[0]
-    slope = cv2.resize(cv2.blur(slope, window), full, interpolation=cv2.INTER_LINEAR)
-    offset = cv2.resize(cv2.blur(offset, window), full, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(np.clip(slope * grey + offset, 0, 255), np.uint8)
+    planes = cv2.split(cv2.resize(smooth, full, interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cv2.convertScaleAbs(np.maximum(planes[0] * grey + planes[1], 0)), np.uint8)
 
 
 def measure(pose: Pose, face: Face | None, person: Mask) -> Body:
@@ -135,7 +137,8 @@ def _arm(pose: Pose, person: Mask, side: int, across: Points, down: Points, widt
     outward = side * np.array([bone[1], -bone[0]]) / length
     if float(outward @ across) * side < 0 and abs(float(outward @ across)) > 0.05:
         outward = -outward
-    seen = [ray(person, shoulder + share * bone, outward, 0.5 * width) for share in (0.3, 0.45, 0.6, 0.75, 0.9)]
+    starts = shoulder + _ARM_SHARES[:, None] * bone
+    seen = rays(person, starts, np.tile(outward, (len(starts), 1)), np.full(len(starts), 0.5 * width))
     radius = float(np.clip(np.median(seen[2:]), 0.11 * width, 0.26 * width))
     bulge = float(np.clip(np.mean(seen[:2]), 0.11 * width, 0.32 * width))
     return Arm(shoulder, elbow, wrist, fingers, sure, radius, bulge)
@@ -148,48 +151,51 @@ def _head(
         across = float(np.linalg.norm(face.points[LEFT_CHEEK] - face.points[RIGHT_CHEEK]))
         return face.points[CHIN, :2], across
     ears = pose.points[[landmarks.LEFT_EAR, landmarks.RIGHT_EAR], :2]
-    across = float(max(np.linalg.norm(ears[0] - ears[1]), 0.35 * width))
+    across = max(float(np.linalg.norm(ears[0] - ears[1])), 0.35 * width)
     return np.asarray(pose.points[landmarks.NOSE, :2] + 0.62 * across * down), across
 
 
 def silhouette(body: Body, person: Mask) -> Points:
     """(6,) what `Body.reach` holds."""
-    found = []
-    for side in (-1, 1):
-        arm = body.left if side < 0 else body.right
-        direction = 0.62 * side * body.across - 0.78 * body.down
-        found.append(ray(person, arm.shoulder, direction, 0.34 * body.width))
-    for level in (0.42, 1.0):
-        found.extend(_side(body, person, side, level) for side in (-1, 1))
-    return np.array(found) / body.width
+    sides = (-1, 1, -1, 1)
+    levels = np.repeat(_LEVELS, 2)
+    tips = [0.62 * side * body.across - 0.78 * body.down for side in (-1, 1)]
+    edges = [side * body.across for side in sides]
+    starts = [body.left.shoulder, body.right.shoulder, *(body.at(0, level) for level in levels)]
+    limits = body.width * np.array([0.34, 0.34, 0.95, 0.95, 0.95, 0.95])
+    reached = rays(person, np.array(starts), np.array(tips + edges), limits)
+    in_the_way = [_arm_at(body, side, level) for side, level in zip(sides, levels, strict=True)]
+    return np.asarray(np.concatenate([reached[:2], np.minimum(reached[2:], in_the_way)]) / body.width)
 
 
-def _side(body: Body, person: Mask, side: int, level: float) -> float:
-    """Half the torso's width at a level: to the edge of the silhouette, or a little into an arm in the way."""
-    start = body.at(0, level)
-    edge = ray(person, start, side * body.across, 0.95 * body.width)
+def _arm_at(body: Body, side: int, level: float) -> float:
+    """How far out the torso can be at a level, an arm in the way: a little into it, so that no gap opens."""
     arm = body.left if side < 0 else body.right
     along = float((arm.elbow - arm.shoulder) @ body.down)
     depth = level * body.width - float((arm.shoulder - body.middle) @ body.down)
     share = np.clip(depth / along, 0.0, 1.3) if along > 0.2 * body.width else 0.0
     middle = arm.shoulder + share * (arm.elbow - arm.shoulder)
-    in_the_way = side * float((middle - start) @ body.across)
-    return min(edge, max(in_the_way - 0.8 * arm.radius, 0.46 * body.width))
+    in_the_way = side * float((middle - body.at(0, level)) @ body.across)
+    return max(in_the_way - 0.8 * arm.radius, 0.46 * body.width)
 
 
-def ray(person: Mask, start: Points, direction: Points, limit: float) -> float:
-    """Pixels from `start` to where the mask falls under a half; `limit` where it never does or leaves the frame."""
-    steps = np.linspace(0, limit, _RAY_SAMPLES)
-    places = (start + steps[:, None] * direction) / MASK_STEP
-    columns, rows = np.rint(places[:, 0]).astype(int), np.rint(places[:, 1]).astype(int)
+def rays(person: Mask, starts: Points, directions: Points, limits: Points) -> Points:
+    """(N,) pixels from each start (N, 2) along its direction (N, 2) to where the mask falls under a half.
+
+    A ray that never comes out, or leaves the frame inside the mask, answers its limit.
+    """
+    steps = np.linspace(0, 1, _RAY_SAMPLES)[None] * np.asarray(limits)[:, None]
+    places = np.rint((starts[:, None] + steps[..., None] * directions[:, None]) / MASK_STEP).astype(int)
     height, width = person.shape
+    columns, rows = places[..., 0], places[..., 1]
     inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    values = np.where(inside, person[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)], 255)
+    values = person[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)].astype(np.float64)
+    values[~inside] = 255
     out = values < 128
-    if not out.any():
-        return limit
-    first = int(out.argmax())
-    if first == 0:
-        return 0.0
-    before, after = float(values[first - 1]), float(values[first])
-    return float(steps[first - 1] + (steps[first] - steps[first - 1]) * (before - 128) / max(before - after, 1e-6))
+    index = np.arange(len(starts))
+    first = np.where(out.any(axis=1), out.argmax(axis=1), _RAY_SAMPLES - 1)
+    last = np.maximum(first - 1, 0)
+    before, after = values[index, last], values[index, first]
+    share = np.clip((before - 128) / np.maximum(before - after, 1e-6), 0, 1)
+    reached = steps[index, last] + share * (steps[index, first] - steps[index, last])
+    return np.asarray(np.where(out.any(axis=1), reached, limits))

@@ -73,12 +73,12 @@ def decode(raw: Points | np.ndarray, logits: np.ndarray, spec: DetectorSpec) -> 
     clipped = np.clip(logits.astype(np.float64), -_SCORE_CLIP, _SCORE_CLIP)
     scores = 1.0 / (1.0 + np.exp(-clipped))
     kept = np.flatnonzero(scores >= _MIN_SCORE)
-    values = raw[kept].astype(np.float64).reshape(len(kept), -1, 2) / spec.size
+    values = raw[kept].astype(np.float64).reshape(len(kept), 2 + spec.keypoints, 2) / spec.size
     centre = values[:, 0] + anchors(spec)[kept]
     half = values[:, 1] / 2
     keypoints = values[:, 2:] + anchors(spec)[kept][:, None]
     corners = np.stack([centre - half, centre + half], axis=1)
-    return np.concatenate([corners, keypoints], axis=1).reshape(len(kept), -1), scores[kept]
+    return np.concatenate([corners, keypoints], axis=1).reshape(len(kept), 4 + 2 * spec.keypoints), scores[kept]
 
 
 def suppress(boxes: Points, scores: Points) -> tuple[Points, Points]:

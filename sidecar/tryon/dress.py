@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..catalog.assets import GlassesAsset
-from . import glasses, head, top
+from . import glasses, top
 from .arrays import Rgb
+from .glasses import PreparedGlasses
 from .layers import Kind, Layer
 from .patches import Patch
 from .pose import LEFT_SHOULDER, RIGHT_SHOULDER
@@ -19,9 +19,11 @@ from .watch import Sight
 
 _MIN_SHOULDERS_PX = 30.0
 _MIN_EYES_PX = 14.0
-_MIN_BRIGHT = 26.0
-# A frame narrower or wider than the face by more than this many millimetres is said to be.
-_FRAME_SLACK_MM = 9.0
+_MIN_BRIGHT = 0.10
+# The bright parts of a well exposed picture; a dimmer scene dims what is worn.
+_FULL_LIGHT = 0.88
+# Opticians' rule: a frame is a little narrower than the head at the temples, or about as wide.
+_NARROWER_MM, _WIDER_MM = 16.0, 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def dress(
     One layer that cannot be shown does not take the others away: its reason comes along, at half the confidence.
     `absent` is asked why there is no face. `check` is called between layers.
     """
-    if _dark(sight.small):
+    if sight.brightness < _MIN_BRIGHT:
         return refused("low_light")
     if sight.crowded:
         return refused("many_people")
@@ -71,10 +73,6 @@ def dress(
     return Dressed(tuple(patches), confidence, reason, fit)
 
 
-def _dark(small: Rgb) -> bool:
-    return float(np.percentile(small[::4, ::4].max(axis=2), 98)) < _MIN_BRIGHT
-
-
 def _problem(sight: Sight, kind: Kind, absent: Callable[[], Code]) -> Reason | None:
     if kind == "glasses":
         if sight.face is None:
@@ -88,11 +86,11 @@ def _problem(sight: Sight, kind: Kind, absent: Callable[[], Code]) -> Reason | N
 
 
 def _draw(sight: Sight, frame: Rgb, layer: Layer) -> list[Patch]:
-    if isinstance(layer.asset, GlassesAsset) and sight.face is not None:
-        pose = head.fit(sight.face)
-        return glasses.draw(layer.asset, sight.face, pose, frame.shape, cm_scale=sight.cm_scale)
+    light = float(np.clip(sight.brightness / _FULL_LIGHT, 0.15, 1.05))
+    if isinstance(layer.asset, PreparedGlasses) and sight.face is not None and sight.head is not None:
+        return glasses.draw(layer.asset, sight.face, sight.head, frame.shape, cm_scale=sight.cm_scale, light=light)
     if isinstance(layer.asset, PreparedTop) and sight.body is not None and sight.person is not None:
-        drawn = top.draw(layer.asset, sight.small, sight.person, sight.body, sight.face, frame.shape)
+        drawn = top.draw(layer.asset, sight.small, sight.person, sight.body, sight.face, frame.shape, light=light)
         return [] if drawn is None else drawn.patches
     return []
 
@@ -107,9 +105,9 @@ def _confidence(sight: Sight, kind: Kind) -> float:
 
 
 def _with_fit(fit: Fit, sight: Sight, layer: Layer) -> Fit:
-    if isinstance(layer.asset, GlassesAsset):
-        face_mm = round(10 * glasses.face_width_cm(sight.cm_scale), 1)
-        return Fit(GlassesFit(layer.size, layer.asset.width_mm, face_mm, _verdict(layer.asset.width_mm, face_mm)), fit.top)
+    if isinstance(layer.asset, PreparedGlasses):
+        frame_mm, face_mm = layer.asset.asset.width_mm, round(10 * glasses.face_width_cm(sight.cm_scale), 1)
+        return Fit(GlassesFit(layer.size, frame_mm, face_mm, _verdict(frame_mm, face_mm)), fit.top)
     if isinstance(layer.asset, PreparedTop):
         ease = layer.asset.asset.ease
         return Fit(fit.glasses, TopSize(layer.size, round(ease.width, 3), round(ease.length, 3), _shoulders_cm(sight)))
@@ -117,14 +115,14 @@ def _with_fit(fit: Fit, sight: Sight, layer: Layer) -> Fit:
 
 
 def _verdict(frame_mm: float, face_mm: float) -> Verdict:
-    if frame_mm < face_mm - _FRAME_SLACK_MM:
+    if frame_mm < face_mm - _NARROWER_MM:
         return "narrow"
-    return "wide" if frame_mm > face_mm + _FRAME_SLACK_MM else "good"
+    return "wide" if frame_mm > face_mm + _WIDER_MM else "good"
 
 
 def _shoulders_cm(sight: Sight) -> float | None:
     """Joint to joint, taking the head to be as far away as the shoulders."""
-    if sight.face is None or sight.body is None:
+    if sight.head is None or sight.body is None:
         return None
-    px_per_cm = head.fit(sight.face).scale / sight.cm_scale
+    px_per_cm = sight.head.scale / sight.cm_scale
     return round(sight.body.width / px_per_cm, 1)

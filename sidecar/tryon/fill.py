@@ -74,14 +74,18 @@ def patch(small: Rgb, person: Mask, region: Mask, shape: tuple[int, ...]) -> Pat
     if cv2.countNonZero(region) < _MIN_AREA:
         return None
     x, y, width, height = cv2.boundingRect(region)
-    box = clipped(x - 24, y - 24, x + width + 23, y + height + 23, region.shape[1], region.shape[0])
+    corners = np.array([[x, y], [x + width, y + height]], np.float64)
+    box = clipped(corners, region.shape[1], region.shape[0], margin=24)
     if box is None:
         return None
     left, top, width, height = box
     window = np.s_[top : top + height, left : left + width]
     fringe = cv2.dilate(_wide(person)[window], np.ones((7, 7), np.uint8))
     known = (fringe == 0).astype(np.float32)
-    painted = push_pull(small[window], known)
+    size = max(2, width // 2), max(2, height // 2)
+    # Only cells without a trace of the person are known.
+    clear = (cv2.resize(known, size, interpolation=cv2.INTER_AREA) > 0.999).astype(np.float32)
+    painted = push_pull(np.asarray(cv2.resize(small[window], size, interpolation=cv2.INTER_AREA), np.uint8), clear)
     size = (min(shape[1] - left * MASK_STEP, width * MASK_STEP), min(shape[0] - top * MASK_STEP, height * MASK_STEP))
     rgb = cv2.resize(painted, size, interpolation=cv2.INTER_LINEAR)
     alpha = cv2.resize(region[window], size, interpolation=cv2.INTER_LINEAR)

@@ -5,14 +5,16 @@ The front stands in the plane of the lenses of the canonical head, the temples r
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from ..catalog.assets import GlassesAsset
-from .arrays import Mask, Matrix, Points, Rgb, Rgba
+from .arrays import Mask, Points, Rgb, Rgba
 from .face import Face
 from .head import HeadPose, canonical_face, surface_depth
-from .patches import Patch, clipped
+from .patches import Patch, clipped, level_for, of_rgba, pyramid
 
 # Canonical centimetres in screen axes: the pupils' height, and the plane of the lenses in front of the eyes.
 _PUPIL_Y = -2.62
@@ -26,11 +28,28 @@ _TEMPLE_SAMPLES = 24
 _MIN_TURN = 0.05
 
 
-def draw(asset: GlassesAsset, face: Face, head: HeadPose, shape: tuple[int, ...], *, cm_scale: float) -> list[Patch]:
+@dataclass(frozen=True, slots=True)
+class PreparedGlasses:
+    """Glasses with their front at several sizes; made once, drawn every frame."""
+
+    asset: GlassesAsset
+    front: tuple[Rgba, ...]
+
+
+def prepare(asset: GlassesAsset) -> PreparedGlasses:
+    """Makes the smaller copies."""
+    return PreparedGlasses(asset, pyramid(asset.front))
+
+
+def draw(
+    glasses: PreparedGlasses, face: Face, head: HeadPose, shape: tuple[int, ...], *, cm_scale: float, light: float
+) -> list[Patch]:
     """The patches of glasses on a face, back to front.
 
-    `shape` (H, W, ...) of the frame; `cm_scale` is how many true centimetres one canonical centimetre of this head is.
+    `shape` (H, W, ...) of the frame; `cm_scale` is how many true centimetres one canonical centimetre of this head is;
+    `light` the brightness of the scene, about 1.
     """
+    asset = glasses.asset
     size_cm = asset.width_mm / 10 / cm_scale
     corners = _front_corners(asset, size_cm)
     patches = []
@@ -39,11 +58,17 @@ def draw(asset: GlassesAsset, face: Face, head: HeadPose, shape: tuple[int, ...]
     if abs(float(head.rotation[0, 2])) > _MIN_TURN:
         temple = _temple(asset, face, head, shape, hinge=_hinge(asset, corners, side), side=side)
         patches.extend([] if temple is None else [temple])
-    front = _warp(asset.front, head.place(corners)[:, :2], shape)
+    quad = head.place(corners)[:, :2]
+    level = level_for(asset.front.shape[1] / max(float(np.linalg.norm(quad[1] - quad[0])), 1.0))
+    front = _warp(glasses.front[level], quad, shape)
     if front is not None:
-        shadow = _contact_shadow(front, head.scale)
-        patches.extend([shadow, front])
-    return patches
+        patches.extend([_contact_shadow(front, head.scale), front])
+    return [_lit(patch, light) for patch in patches]
+
+
+def _lit(patch: Patch, light: float) -> Patch:
+    rgb = cv2.convertScaleAbs(patch.rgb, alpha=light)
+    return Patch(patch.x, patch.y, np.asarray(rgb, np.uint8), patch.alpha)
 
 
 def _front_corners(asset: GlassesAsset, width_cm: float) -> Points:
@@ -64,34 +89,16 @@ def _hinge(asset: GlassesAsset, corners: Points, side: int) -> Points:
     return np.asarray(corners[0] + across * (corners[1] - corners[0]) + down * (corners[3] - corners[0]))
 
 
-def _warp(picture: Rgba, quad: Points, shape: tuple[int, ...], source: Points | None = None) -> Patch | None:
-    box = clipped(*quad.min(axis=0), *quad.max(axis=0), shape[1], shape[0])
+def _warp(picture: Rgba, quad: Points, shape: tuple[int, ...]) -> Patch | None:
+    box = clipped(quad, shape[1], shape[0])
     if box is None:
         return None
     x, y, width, height = box
     rows, columns = picture.shape[:2]
-    if source is None:
-        source = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float64)
-    matrix = perspective(source, quad - (x, y))
-    placed = _shrunk(picture, quad, matrix)
-    warped = cv2.warpPerspective(placed[0], placed[1], (width, height), flags=cv2.INTER_LINEAR)
-    return Patch(x, y, np.ascontiguousarray(warped[..., :3]), np.ascontiguousarray(warped[..., 3]))
-
-
-def _shrunk(picture: Rgba, quad: Points, matrix: Matrix) -> tuple[Rgba, Matrix]:
-    """A smaller copy of the picture where it is drawn much smaller, since bilinear sampling would skip pixels."""
-    across = float(np.linalg.norm(quad[1] - quad[0])) / picture.shape[1]
-    if across > 0.7:
-        return picture, matrix
-    size = max(2, round(picture.shape[1] * across * 1.25)), max(2, round(picture.shape[0] * across * 1.25))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    back = np.diag([picture.shape[1] / size[0], picture.shape[0] / size[1], 1.0])
-    return np.asarray(small, np.uint8), matrix @ back
-
-
-def perspective(source: Points, target: Points) -> Matrix:
-    """(3, 3) map of four corners onto four others."""
-    return np.asarray(cv2.getPerspectiveTransform(source.astype(np.float32), target.astype(np.float32)), np.float64)
+    source = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float64) - 0.5
+    matrix = cv2.getPerspectiveTransform(source.astype(np.float32), (quad - (x, y)).astype(np.float32))
+    warped = cv2.warpPerspective(picture, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    return of_rgba(x, y, np.asarray(warped, np.uint8))
 
 
 def _temple(

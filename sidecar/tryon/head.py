@@ -17,7 +17,7 @@ from .face import LEFT_INNER, LEFT_OUTER, RIGHT_INNER, RIGHT_OUTER, Face
 
 # Points that hardly move with the mouth, jaw or brows, and their weights, as MediaPipe's face geometry chooses them,
 # without those on mouth and jaw.
-_STABLE = (6, 10, 33, 54, 67, 117, 119, 121, 127, 129, 133, 143, 147, 198, 263, 284, 297, 346, 348, 350, 356, 358, 362)
+_STABLE: tuple[int, ...] = (6, 10, 33, 54, 67, 117, 119, 121, 127, 129, 133, 143, 147, 198, 263, 284, 297, 346, 348, 350, 356, 358, 362)
 _STABLE += (372, 376, 420, 168, 197, 195)
 _EYES = (RIGHT_OUTER, RIGHT_INNER, LEFT_INNER, LEFT_OUTER, 168)
 _VIEW_DISTANCE_CM = 60.0

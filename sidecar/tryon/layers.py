@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..catalog import samples
-from ..catalog.assets import GlassesAsset
 from ..errors import NotFound
-from . import silhouette
+from . import glasses, silhouette, top
 from .arrays import Rgba
+from .glasses import PreparedGlasses
 from .results import REASONS, Reason
-from .top import PreparedTop, prepare
+from .top import PreparedTop
+
 
 Kind = Literal["glasses", "top"]
 
@@ -32,7 +33,7 @@ class Layer:
     """One thing to wear, ready to be drawn, or the reason why it cannot be (`asset` is None then)."""
 
     kind: Kind
-    asset: GlassesAsset | PreparedTop | None
+    asset: PreparedGlasses | PreparedTop | None
     size: str | None = None
     reason: Reason | None = None
 
@@ -68,8 +69,8 @@ def from_product(product: str, *, size: str | None = None, colour: str | None = 
     if chosen not in record.size_chart:
         return Layer(kind, None, size, REASONS["bad_size"])
     if isinstance(record, samples.GlassesRecord):
-        return Layer(kind, samples.glasses_asset(record, size=chosen, rgb=rgb), chosen)
-    return Layer(kind, prepare(samples.top_asset(record, size=chosen, rgb=rgb)), chosen)
+        return Layer(kind, glasses.prepare(samples.glasses_asset(record, size=chosen, rgb=rgb)), chosen)
+    return Layer(kind, top.prepare(samples.top_asset(record, size=chosen, rgb=rgb)), chosen)
 
 
 def _colour(record: samples.Record, colour: str | None) -> tuple[int, int, int] | None:
@@ -91,9 +92,9 @@ def from_picture(image: Rgba, kind: str) -> Layer:
     A picture whose outline is not that of its kind gives a layer with the reason `no_assets`. Raises `BadLayer`.
     """
     if kind == "glasses":
-        glasses = silhouette.glasses(image)
-        return Layer("glasses", glasses, None, None if glasses else REASONS["no_assets"])
+        pair = silhouette.glasses(image)
+        return Layer("glasses", glasses.prepare(pair)) if pair else Layer("glasses", None, None, REASONS["no_assets"])
     if kind == "top":
-        top = silhouette.top(image)
-        return Layer("top", prepare(top) if top else None, None, None if top else REASONS["no_assets"])
+        garment = silhouette.top(image)
+        return Layer("top", top.prepare(garment)) if garment else Layer("top", None, None, REASONS["no_assets"])
     raise BadLayer("The kind of a layer is glasses or top.")

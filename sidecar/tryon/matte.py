@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .arrays import Mask, Points, Rgb
+from .arrays import Mask, Points
 from .body import MASK_STEP, Arm, Body
 from .face import CHIN, FOREHEAD, LEFT_CHEEK, RIGHT_CHEEK, Face
 from .top_fit import Sleeve, TopFit
@@ -17,6 +17,7 @@ _OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
     148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
+_FIRM = np.clip((np.arange(256) - 64) * (255 / 90), 0, 255).astype(np.uint8)
 _MIN_ELBOW, _MIN_WRIST = 0.4, 0.25
 
 
@@ -30,10 +31,10 @@ class Matte:
     arms: Mask
 
 
-def build(person: Mask, small: Rgb, body: Body, face: Face | None, fit: TopFit) -> Matte:
-    """The matte of one frame; `small` is the frame at half resolution."""
+def build(person: Mask, body: Body, face: Face | None, fit: TopFit) -> Matte:
+    """The matte of one frame."""
     soft = _firm(person)
-    head = head_mask(person, small, body, face)
+    head = head_mask(person, body, face)
     arms = np.zeros_like(person)
     for arm, sleeve in ((body.left, fit.left), (body.right, fit.right)):
         _draw_arm(arms, arm, sleeve)
@@ -44,11 +45,12 @@ def build(person: Mask, small: Rgb, body: Body, face: Face | None, fit: TopFit) 
 def _firm(person: Mask) -> Mask:
     """The person with a smooth, slightly generous edge."""
     blurred = cv2.GaussianBlur(person, (0, 0), 1.5)
-    return cv2.convertScaleAbs(cv2.subtract(blurred, 64.0), alpha=255 / 90)  # type: ignore[return-value]
+    # Saturates at both ends: nothing below a quarter, all above three fifths.
+    return np.asarray(cv2.LUT(blurred, _FIRM), np.uint8)
 
 
-def head_mask(person: Mask, small: Rgb, body: Body, face: Face | None) -> Mask:
-    """Face and hair: the mesh's outline, all of the person above the mouth, and hair of the same colour beside it."""
+def head_mask(person: Mask, body: Body, face: Face | None) -> Mask:
+    """Face and hair: the outline of the mesh and all of the person above the mouth."""
     head = np.zeros_like(person)
     if face is None:
         centre = (body.chin - 0.6 * body.face_width * body.down) / MASK_STEP
@@ -57,10 +59,9 @@ def head_mask(person: Mask, small: Rgb, body: Body, face: Face | None) -> Mask:
         return head
     oval = face.points[list(_OVAL), :2]
     cv2.fillConvexPoly(head, np.rint(cv2.convexHull(oval.astype(np.float32))[:, 0] / MASK_STEP).astype(np.int32), 255)
-    head = cv2.dilate(head, np.ones((3, 3), np.uint8))
-    crown = _crown(face, person.shape)
-    upper = cv2.bitwise_and(crown, person)
-    return np.asarray(cv2.max(head, upper), np.uint8)
+    grown = cv2.dilate(head, np.ones((3, 3), np.uint8))
+    upper = cv2.bitwise_and(_crown(face, person.shape), person)
+    return np.asarray(cv2.max(grown, upper), np.uint8)
 
 
 def _crown(face: Face, shape: tuple[int, ...]) -> Mask:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .arrays import Mask, Rgb, Rgba
+from .arrays import Mask, Points, Rgb, Rgba
+
+_LEVELS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,26 @@ class Patch:
         """The rows and columns of the frame that the patch covers."""
         height, width = self.alpha.shape
         return slice(self.y, self.y + height), slice(self.x, self.x + width)
+
+
+def pyramid(picture: Rgba) -> tuple[Rgba, ...]:
+    """A picture at full, half, quarter and eighth size."""
+    levels = [picture]
+    for _ in range(_LEVELS - 1):
+        size = max(1, levels[-1].shape[1] // 2), max(1, levels[-1].shape[0] // 2)
+        levels.append(np.asarray(cv2.resize(levels[-1], size, interpolation=cv2.INTER_AREA), np.uint8))
+    return tuple(levels)
+
+
+def level_for(shrink: float) -> int:
+    """Which level to sample a picture from that is drawn `shrink` times smaller: bilinear sampling must skip no pixels."""
+    return int(np.clip(np.floor(np.log2(max(shrink, 1.0)) + 0.35), 0, _LEVELS - 1))
+
+
+def of_rgba(x: int, y: int, picture: Rgba) -> Patch:
+    """A patch of an RGBA picture (h, w, 4)."""
+    rgb = cv2.cvtColor(picture, cv2.COLOR_RGBA2RGB)
+    return Patch(x, y, np.asarray(rgb, np.uint8), np.asarray(cv2.extractChannel(picture, 3), np.uint8))
 
 
 def blend(frame: Rgb, patch: Patch) -> None:
@@ -49,8 +71,13 @@ def gather(overlay: Rgba, patch: Patch) -> None:
     target[..., 3] = np.rint(total * 255)
 
 
-def clipped(x0: float, y0: float, x1: float, y1: float, width: int, height: int) -> tuple[int, int, int, int] | None:
-    """The whole-pixel box (x, y, w, h) around the corners, inside the frame; None where nothing of it is."""
-    left, top = max(0, int(np.floor(x0))), max(0, int(np.floor(y0)))
-    right, bottom = min(width, int(np.ceil(x1)) + 1), min(height, int(np.ceil(y1)) + 1)
+Box = tuple[int, int, int, int]
+"""x, y, width and height in whole pixels."""
+
+
+def clipped(points: Points, width: int, height: int, *, margin: int = 0) -> Box | None:
+    """The box around points (N, 2) inside the frame; None where nothing of it is."""
+    low, high = np.floor(points.min(axis=0)) - margin, np.ceil(points.max(axis=0)) + margin + 1
+    left, top = max(0, int(low[0])), max(0, int(low[1]))
+    right, bottom = min(width, int(high[0])), min(height, int(high[1]))
     return None if right - left < 2 or bottom - top < 2 else (left, top, right - left, bottom - top)

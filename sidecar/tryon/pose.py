@@ -63,6 +63,19 @@ class PoseTracker:
         self._roi = pose.next_roi if pose else None
         return pose
 
+    def settle(self, image: Rgb, *, rounds: int) -> Pose | None:
+        """As `update`, but a new body is looked at again, up to `rounds` times, until its region stands still.
+
+        The detector's region is rough; a stream that stood still would come to the same landmarks.
+        """
+        fresh = self._roi is None
+        pose = self.update(image)
+        for _ in range(rounds if fresh else 0):
+            if pose is None or pose.roi.near(pose.next_roi):
+                break
+            pose = self.update(image)
+        return pose
+
     def _detect(self, image: Rgb) -> Roi | None:
         found = detection.detect(self._detector, detection.POSE, image)
         if not found:

@@ -23,19 +23,17 @@ class Reason(Struct, frozen=True):
     text: str
 
 
-REASONS: dict[Code, Reason] = {
-    code: Reason(code, text)
-    for code, text in (
-        ("no_person", "No one is in the picture; step in front of the camera."),
-        ("many_people", "Several people are in the picture; one at a time, please."),
-        ("face_covered", "The face is covered; uncover it to try on glasses."),
-        ("too_small", "The person is too small in the picture; come closer."),
-        ("back_view", "The person faces away; turn to the camera."),
-        ("no_assets", "This picture does not show a garment that can be fitted; use one product on a plain background."),
-        ("bad_size", "The product does not come in this size."),
-        ("low_light", "It is too dark to see the person; turn on a light."),
-    )
-}
+_TEXTS: tuple[tuple[Code, str], ...] = (
+    ("no_person", "No one is in the picture; step in front of the camera."),
+    ("many_people", "Several people are in the picture; one at a time, please."),
+    ("face_covered", "The face is covered; uncover it to try on glasses."),
+    ("too_small", "The person is too small in the picture; come closer."),
+    ("back_view", "The person faces away; turn to the camera."),
+    ("no_assets", "This picture does not show a garment that can be fitted; use one product on a plain background."),
+    ("bad_size", "The product does not come in this size."),
+    ("low_light", "It is too dark to see the person; turn on a light."),
+)
+REASONS: dict[Code, Reason] = {code: Reason(code, text) for code, text in _TEXTS}
 
 
 class GlassesFit(Struct, frozen=True):

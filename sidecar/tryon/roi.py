@@ -32,6 +32,12 @@ class Roi:
         return np.array([[cos, -sin, self.x - half * (cos - sin)], [sin, cos, self.y - half * (sin + cos)]])
 
 
+    def near(self, other: Roi) -> bool:
+        """Whether two regions differ by less than a hundredth of their side."""
+        moved = math.hypot(self.x - other.x, self.y - other.y)
+        return max(moved, abs(self.side - other.side)) < 0.01 * self.side
+
+
 def letterbox(width: int, height: int) -> Roi:
     """The square around a whole picture, its short side padded evenly."""
     return Roi(width / 2, height / 2, float(max(width, height)), 0.0)

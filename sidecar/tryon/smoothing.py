@@ -1,4 +1,4 @@
-"""One-Euro filter: steady when still, prompt when moving.
+"""One-Euro filter: steady when still, prompt when moving, quick to settle at first.
 
 Source: Casiez, Roussel, Vogel 2012; MediaPipe's `OneEuroFilter` with speed relative to the object's size (Apache-2.0).
 """
@@ -28,10 +28,12 @@ class OneEuro:
         self._value: Values | None = None
         self._speed: Values | None = None
         self._t_us = 0
+        self._count = 0
 
     def reset(self) -> None:
         """Forgets the past: the next value passes unchanged."""
         self._raw = self._value = self._speed = None
+        self._count = 0
 
     def carry(self, move: Callable[[Values], Values]) -> Values | None:
         """Moves the past with a motion that is known from elsewhere, so that only what differs from it is filtered.
@@ -56,7 +58,10 @@ class OneEuro:
         speed = (values - self._raw) / (object_size * period)
         self._speed = self._speed + _alpha(self._derivative_cutoff_hz, period) * (speed - self._speed)
         cutoff = self._min_cutoff_hz + self._beta * np.abs(self._speed)
-        self._value = self._value + _alpha(cutoff, period) * (values - self._value)
+        # The first values are the least sure: until there are enough of them the filter is nearly their mean.
+        self._count += 1
+        gain = np.maximum(_alpha(cutoff, period), 1 / (1 + 0.5 * self._count))
+        self._value = self._value + gain * (values - self._value)
         self._raw, self._t_us = values, t_us
         return self._value
 

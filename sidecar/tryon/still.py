@@ -16,6 +16,8 @@ from .watch import BODY_MODELS, FACE_MODELS, Sight, Watcher
 
 STILL_MODELS = BODY_MODELS + FACE_MODELS
 
+_SETTLE_ROUNDS = 10
+
 
 def try_on_still(
     models: Mapping[str, Infer], rgb: Rgb, layers: Sequence[Layer], *, should_stop: Callable[[], bool] | None = None
@@ -34,7 +36,7 @@ def try_on_still(
     if not kinds:
         reason = next((layer.reason for layer in layers), None)
         return TryOnStill(rgb.copy(), 0.0 if reason else 1.0, reason, None, {})
-    watcher = Watcher(models, body="top" in kinds, face="glasses" in kinds)
+    watcher = Watcher(models, body="top" in kinds, face="glasses" in kinds, settle_rounds=_SETTLE_ROUNDS)
     sight = watcher.look(rgb, 0, check)
 
     def absent() -> Code:

@@ -5,12 +5,16 @@ Source: Bookstein 1989 for the spline; folds and anisotropy from the Jacobian of
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Points
+from .patches import Box
 
+Coordinates = NDArray[np.floating[Any]]
 Map = NDArray[np.float32]
 """(h, w, 2): for each pixel drawn, the position (x, y) in the garment's picture."""
 
@@ -28,19 +32,21 @@ def spline(control: Points, values: Points, *, stiffness: float = _STIFFNESS) ->
     return np.asarray(np.linalg.solve(system, np.vstack([values, np.zeros((3, 2))])))
 
 
-def evaluate(points: Points, control: Points, weights: Points) -> Points:
+def evaluate(points: Coordinates, control: Coordinates, weights: Points) -> Points:
     """(N, 2) values of the spline at `points` (N, 2)."""
     affine = np.column_stack([np.ones(len(points)), points])
     return np.asarray(_kernel(points, control) @ weights[:-3] + affine @ weights[-3:])
 
 
-def _kernel(first: Points, second: Points) -> Points:
-    squared = ((first[:, None] - second[None]) ** 2).sum(axis=2)
+def _kernel(first: Coordinates, second: Coordinates) -> Points:
+    x = first[:, 0, None] - second[None, :, 0]
+    y = first[:, 1, None] - second[None, :, 1]
+    squared = x * x + y * y
     return np.asarray(0.5 * squared * np.log(squared + 1e-9))
 
 
-def spline_map(box: tuple[int, int, int, int], target: Points, source: Points) -> Map:
-    """The map of a box (x, y, w, h) of the frame that pulls `source` picture positions to `target` frame positions.
+def spline_map(box: Box, target: Points, source: Points) -> Map:
+    """The map of a box of the frame that pulls `source` picture positions to `target` frame positions.
 
     The spline is solved on a 33 x 25 grid and enlarged with a cubic kernel.
     """
@@ -53,7 +59,7 @@ def spline_map(box: tuple[int, int, int, int], target: Points, source: Points) -
     across = x + (np.arange(columns) + 0.5) * width / columns - 0.5
     down = y + (np.arange(rows) + 0.5) * height / rows - 0.5
     grid = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
-    values = evaluate((grid - target[0]) / scale, control, weights) * size + middle
+    values = evaluate(((grid - target[0]) / scale).astype(np.float32), control.astype(np.float32), weights) * size + middle
     coarse = values.reshape(rows, columns, 2).astype(np.float32)
     return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 

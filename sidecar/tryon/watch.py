@@ -12,6 +12,7 @@ from . import detection, flow, glasses, head
 from .arrays import Infer, Mask, Matrix, Points, Rgb
 from .body import MASK_STEP, Body, measure, person_mask
 from .face import Face, FaceTracker, iris_diameter
+from .head import HeadPose
 from .pose import LEFT_SHOULDER, RIGHT_SHOULDER, Pose, PoseTracker
 from .results import Code
 from .smoothing import OneEuro
@@ -37,15 +38,17 @@ _FLOW_FACE_POINTS = np.arange(4, 468, 19)
 class Sight:
     """What is known of the person in one frame.
 
-    `small` the frame and `person` the person's mask at half resolution; `cm_scale` true centimetres in one of the
+    `small` the frame and `person` the person's mask at half resolution; `brightness` 0..1 of its bright parts; `cm_scale` true centimetres in one of the
     canonical head; `crowded` where more than one person stands out.
     """
 
     small: Rgb
+    brightness: float
     pose: Pose | None
     body: Body | None
     person: Mask | None
     face: Face | None
+    head: HeadPose | None
     cm_scale: float
     crowded: bool
 
@@ -58,8 +61,9 @@ class Sight:
 class Watcher:
     """The state of one stream. `body` and `face` say what has to be followed."""
 
-    def __init__(self, models: Mapping[str, Infer], *, body: bool, face: bool) -> None:
+    def __init__(self, models: Mapping[str, Infer], *, body: bool, face: bool, settle_rounds: int = 2) -> None:
         self._models = models
+        self._settle_rounds = settle_rounds
         self._wants_body, self._wants_face = body, face
         self._poses = PoseTracker(detector=models["pose-detector"], landmarks=models[POSE_MODEL]) if body else None
         self._faces = FaceTracker(detector=models["face-detector"], mesh=models["face-mesh"])
@@ -137,7 +141,7 @@ class Watcher:
             self._face = replace(self._face, points=self._face.points if moved is None else moved)
 
     def _see_body(self, poses: PoseTracker, frame: Rgb, small: Rgb, t_us: int) -> None:
-        pose = poses.update(frame)
+        pose = poses.settle(frame, rounds=self._settle_rounds)
         if pose is None:
             self._pose = self._person = None
             self._pose_filter.reset()
@@ -163,8 +167,9 @@ class Watcher:
         """Whether other people are there, and how large the head truly is: neither changes from frame to frame."""
         if self._count % _CROWD_EVERY == 0:
             self._crowded = crowded(self._models["face-detector"], frame)
-        due = len(self._scales) < _IRIS_SAMPLES and self._count % 4 == 1 or self._count % _IRIS_EVERY == 1
-        if self._face is not None and self._wants_face and (due or not self._scales):
+        early = len(self._scales) < _IRIS_SAMPLES and self._count % 4 == 1
+        due = early or not self._scales or self._count % _IRIS_EVERY == 1
+        if self._face is not None and self._wants_face and due:
             left = len(self._scales) % 2 == 0
             diameter = iris_diameter(self._models["iris"], frame, self._face, left=left)
             self._scales.append(glasses.true_scale(diameter, head.fit(self._face)))
@@ -175,8 +180,17 @@ class Watcher:
         if self._pose is not None and self._person is not None:
             body = measure(self._pose, self._face, self._person)
             body = replace(body, reach=self._reach_filter(body.reach, t_us, object_size=1.0))
+        pose = head.fit(self._face) if self._face is not None else None
         scale = float(np.median(self._scales)) if self._scales else 1.0
-        return Sight(small, self._pose, body, self._person, self._face, scale, self._crowded)
+        bright = brightness(small)
+        return Sight(small, bright, self._pose, body, self._person, self._face, pose, scale, self._crowded)
+
+
+def brightness(picture: Rgb) -> float:
+    """0..1: the 96th percentile of a picture's brightest channel."""
+    values = picture[2::6, 2::6].max(axis=2).ravel()
+    place = int(0.96 * (len(values) - 1))
+    return float(np.partition(values, place)[place]) / 255 if len(values) else 0.0
 
 
 def turned_away(pose: Pose) -> bool:

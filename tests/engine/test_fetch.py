@@ -103,7 +103,7 @@ def test_offline_says_so_and_keeps_what_there_is(tmp_path: Path) -> None:
         port = listener.getsockname()[1]
     (tmp_path / "a.tgz.part").write_bytes(BODY[:1000])
     nowhere = RegistryServer(address=f"http://127.0.0.1:{port}")
-    with pytest.raises(InstallError, match="cannot be reached.*HTTPS_PROXY"):
+    with pytest.raises(InstallError, match=r"cannot be reached.*HTTPS_PROXY"):
         get(nowhere, tmp_path / "a.tgz")
     assert (tmp_path / "a.tgz.part").read_bytes() == BODY[:1000]
 

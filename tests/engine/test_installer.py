@@ -71,6 +71,7 @@ class FakeEnvironment:
         self.ensured = 0
         self.problem: Exception | None = None
         (sources / "export").mkdir(parents=True)
+        (sources / "export" / "__init__.py").touch()
         (sources / "export" / "__main__.py").write_text(CONVERTER)
         for name in names:
             write(sources / "made", name)
@@ -95,7 +96,7 @@ class Bench:
         self.build = folder / "build"
         self.server = server
         self.environment = FakeEnvironment(folder / "src", ("tiny", "other"))
-        server.files["/@mediapipe/tiny/1"] = f'{{"dist": {{"tarball": "{server.address}/t.tgz"}}}}'.encode()
+        server.files["/@mediapipe%2Ftiny/1"] = f'{{"dist": {{"tarball": "{server.address}/t.tgz"}}}}'.encode()
         server.files["/t.tgz"] = self.archive
 
     def install(self, *names: str, keep_build: bool = False) -> tuple[str, ...]:
@@ -183,13 +184,13 @@ def test_a_failing_environment_is_the_error_that_is_shown(bench: Bench) -> None:
 def test_too_little_space_is_said_before_anything_is_fetched(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(bench.registry.root.parent)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(InstallError, match="needs .* MB free"):
+    with pytest.raises(InstallError, match=r"needs .* MB free"):
         bench.install()
     assert bench.server.seen == []
 
 
 def test_a_full_disk_is_a_plain_error(tmp_path: Path) -> None:
-    with pytest.raises(InstallError, match="is full.*VITRINE_HOME"), plain_disk_errors(tmp_path):
+    with pytest.raises(InstallError, match=r"is full.*VITRINE_HOME"), plain_disk_errors(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(InstallError, match="cannot be written"), plain_disk_errors(tmp_path):
         raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path))
@@ -219,7 +220,8 @@ def test_installations_take_turns(bench: Bench, tmp_path: Path) -> None:
 
 GRANDCHILD = """
 import subprocess, sys, time
-subprocess.Popen([sys.executable, "-c", "import time, sys; time.sleep(1.5); open(sys.argv[1], 'w').close()", sys.argv[1]])
+code = "import time, sys; time.sleep(1.5); open(sys.argv[1], 'w').close()"
+subprocess.Popen([sys.executable, "-c", code, sys.argv[1]])
 print("ready", flush=True)
 time.sleep(60)
 """

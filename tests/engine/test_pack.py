@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ INDEX = index_of("tiny")
 
 
 def link(path: Path, target: Path, *, folder: bool = False) -> None:
-    """Makes a symbolic link, which Windows allows only to some users: those who cannot make one cannot be hit by one."""
+    """Makes a symbolic link; where Windows does not allow it, something else that is not the file."""
     try:
         path.symlink_to(target, target_is_directory=folder)
     except OSError as error:
@@ -83,11 +84,14 @@ def test_a_file_swapped_for_a_link_after_opening_is_refused(tmp_path: Path) -> N
     folder = write(tmp_path)
     pack = Pack.open(folder, index=INDEX)
     other = tmp_path / "other.onnx"
-    other.write_bytes(MODEL[::-1])
+    other.write_bytes(MODEL)
     (folder / "tiny.onnx").unlink()
     link(folder / "tiny.onnx", other)
-    with pytest.raises(PackCorrupt):
-        pack.read(pack.manifest.variants[0])
+    if sys.platform == "win32":  # no O_NOFOLLOW there: the bytes decide, and these are the right ones
+        assert pack.read(pack.manifest.variants[0]) == MODEL
+    else:
+        with pytest.raises(PackCorrupt):
+            pack.read(pack.manifest.variants[0])
 
 
 def test_missing_and_unknown_packs_say_what_to_do(tmp_path: Path) -> None:

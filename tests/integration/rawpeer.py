@@ -6,6 +6,7 @@ import mmap
 import os
 import socket
 import struct
+import sys
 import time
 from collections import deque
 from contextlib import suppress
@@ -80,6 +81,7 @@ class RawPeer:
         )
         self._frames: deque[Frame] = deque()
         self._response: Response | None = None
+        self._over = False
         self._next_id = 0
         self.inbox: deque[dict[str, Any]] = deque()
         self.welcome: dict[str, Any] = {}
@@ -104,6 +106,7 @@ class RawPeer:
         self._flush()
         deadline = time.monotonic() + WAIT_S
         while self._response is None:
+            self._raise_if_over()
             self._read(deadline)
         if self._response.status_code != 101:
             raise Rejected(self._response.status_code, self._response.body)
@@ -215,20 +218,20 @@ class RawPeer:
                 if frame.opcode is Opcode.PONG:
                     self._frames.remove(frame)
                     return bytes(frame.data)
+            self._raise_if_over()
             self._read(deadline)
 
     def close_code(self, timeout: float = WAIT_S) -> int | None:
         """Reads until the server closes; its code, None without a close frame."""
         deadline = time.monotonic() + timeout
-        with suppress(OSError):
-            while True:
-                try:
-                    self._next(deadline - time.monotonic())
-                except PeerClosed as closed:
-                    return closed.code
-                except TimeoutError:
-                    raise AssertionError("the server did not close") from None
-        return None
+        while True:
+            try:
+                self._next(deadline - time.monotonic())
+            except PeerClosed as closed:
+                return closed.code
+            except TimeoutError:
+                break
+        raise AssertionError("the server did not close")
 
     def _next(self, timeout: float) -> dict[str, Any]:
         deadline = time.monotonic() + timeout
@@ -238,6 +241,7 @@ class RawPeer:
                 if frame.opcode is Opcode.BINARY:
                     value: dict[str, Any] = msgpack.unpackb(bytes(frame.data), raw=False)
                     return value
+            self._raise_if_over()
             self._read(deadline)
 
     def _read(self, deadline: float) -> None:
@@ -261,8 +265,11 @@ class RawPeer:
             elif isinstance(event, Frame):
                 self._frames.append(event)
         self._flush()
+        self._over = not data or self._protocol.close_rcvd is not None
+
+    def _raise_if_over(self) -> None:
         closed = self._protocol.close_rcvd
-        if (closed is not None or not data) and not any(f.opcode is Opcode.BINARY for f in self._frames):
+        if self._over:
             raise PeerClosed(closed.code if closed is not None else None, closed.reason if closed is not None else "")
 
     def _flush(self) -> None:
@@ -292,10 +299,13 @@ class RawPeer:
 
 
 class Memory:
-    """The mapping that a welcome offers, with writes that may be wrong on purpose (POSIX)."""
+    """The mapping that a welcome offers, with writes that may be wrong on purpose."""
 
     def __init__(self, offer: dict[str, Any]) -> None:
         self.offer = offer
+        if sys.platform == "win32":
+            self._map = mmap.mmap(-1, offer["bytes"], tagname=offer["name"])
+            return
         fd = os.open(offer["name"], os.O_RDWR | os.O_CLOEXEC)
         try:
             self._map = mmap.mmap(fd, offer["bytes"])

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from .rawpeer import RawPeer
+from integration.rawpeer import RawPeer
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 30.0

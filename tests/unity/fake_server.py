@@ -1,6 +1,6 @@
 """A small server of the wire contract for the C# suites: no models, ops that misbehave on purpose.
 
-    fake_server.py RUN_DIR     writes run.json there, serves until its standard input closes
+fake_server.py RUN_DIR     writes run.json there, serves until its standard input closes
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ class Peer:
 
     async def on_end(self, message: dict[str, Any]) -> None:
         self.counts["ends"] += 1
-        await self.done(message["id"], {"frames_in": self.streams.pop(message["id"])})
+        frames = self.streams.pop(message["id"])
+        await self.done(message["id"], {"frames_in": frames, "frames_out": frames, "superseded": 0})
 
     async def on_push(self, message: dict[str, Any]) -> None:
         call, d = message["id"], message["d"]
@@ -158,6 +159,9 @@ class Peer:
         await self.done(call, result)
 
     async def op_test_stream(self, call: int, a: dict[str, Any]) -> None:
+        self.streams[call] = 0
+
+    async def op_tryon_stream(self, call: int, a: dict[str, Any]) -> None:
         self.streams[call] = 0
 
     async def op_test_count(self, call: int, a: dict[str, Any]) -> None:

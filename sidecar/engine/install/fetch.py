@@ -37,7 +37,7 @@ def download(
     for attempt in range(1, TRIES + 1):
         try:
             _receive(address, part, digest.bytes, transport, advance)
-            break
+            return _accept(part, target, digest)
         except HTTPError as error:
             if error.code == _RANGE_NOT_SATISFIABLE:
                 part.unlink(missing_ok=True)
@@ -47,7 +47,7 @@ def download(
             if attempt == TRIES:
                 raise unreachable(address, error) from error
         sleep(2.0 ** (attempt - 1))
-    _accept(part, target, digest)
+    raise _damaged(target)
 
 
 def _receive(address: str, part: Path, size: int, transport: Transport, advance: Callable[[int], None]) -> None:
@@ -80,11 +80,15 @@ def _continues(response: Any, have: int, size: int) -> bool:
 def _accept(part: Path, target: Path, digest: Digest) -> None:
     if part.stat().st_size != digest.bytes or sha256(part) != digest.sha256:
         part.unlink()
-        raise DamagedDownload(
-            f"{target.name} arrived damaged or is another file than this version was made for. Run the same command "
-            "again; if it stays so, the registry that pip or npm is set to does not serve the published file."
-        )
+        raise _damaged(target)
     part.replace(target)
+
+
+def _damaged(target: Path) -> DamagedDownload:
+    return DamagedDownload(
+        f"{target.name} arrived damaged or is another file than this version was made for. Run the same command "
+        "again; if it stays so, the registry that pip or npm is set to does not serve the published file."
+    )
 
 
 def sha256(path: Path) -> str:

@@ -15,6 +15,8 @@ namespace Vitrine
     internal sealed class Outbox
     {
         private const int InlineBytes = 4 * 1024;
+        private const int BufferBytes = 1024;
+        private const int ReadyBuffers = 8;
         private const int KeptBuffers = 16;
         private const int KeptBufferBytes = 4 << 20;
         private const int ReservedForControl = 64;
@@ -38,6 +40,10 @@ namespace Vitrine
             _socket = socket;
             _maxMessages = maxMessages;
             _maxBytes = maxBytes;
+            for (int i = 0; i < ReadyBuffers; i++)
+            {
+                _spare.Push(new MsgPackWriter(BufferBytes));
+            }
         }
 
         /// <summary>An empty writer with room for the frame's header, for <see cref="TryAdd"/> or <see cref="GiveBack"/>.</summary>
@@ -45,7 +51,7 @@ namespace Vitrine
         {
             lock (_gate)
             {
-                MsgPackWriter writer = _spare.Count > 0 ? _spare.Pop() : new MsgPackWriter(1024);
+                MsgPackWriter writer = _spare.Count > 0 ? _spare.Pop() : new MsgPackWriter(BufferBytes);
                 writer.Reset(WebSocketWriter.Headroom);
                 return writer;
             }

@@ -38,8 +38,8 @@ namespace Vitrine
             long slots = (long)offer.Up + offer.Down;
             bool sizes = offer.Up >= 0 && offer.Down >= 0 && slots > 0 && slots <= 1024 && offer.SlotBytes > HeaderBytes
                 && offer.SlotBytes % 8 == 0 && offer.Bytes <= MaxBytes && offer.SlotBytes <= offer.Bytes / slots;
-            bool name = Regex.IsMatch(offer.Name, "^/proc/[0-9]{1,10}/fd/[0-9]{1,10}$")
-                || Regex.IsMatch(offer.Name, @"^Local\\vitrine-[0-9a-f]{32}$");
+            bool name = Regex.IsMatch(offer.Name, "^/proc/[0-9]{1,10}/fd/[0-9]{1,10}\\z")
+                || Regex.IsMatch(offer.Name, @"^Local\\vitrine-[0-9a-f]{32}\z");
             if (!sizes || !name)
             {
                 throw new RemoteProtocolException("the server offers shared memory with impossible sizes or name");

@@ -11,7 +11,7 @@ namespace Vitrine
         private readonly int _up;
         private readonly bool[] _out;
         private readonly bool[] _held;
-        private readonly Queue<uint> _free = new Queue<uint>();
+        private readonly Stack<uint> _free; // the slot used last is the one whose memory is still in the cache
         private readonly long _capacity;
         private ulong _sequence;
 
@@ -21,9 +21,10 @@ namespace Vitrine
             _capacity = offer.SlotBytes - SharedMap.HeaderBytes;
             _out = new bool[offer.Up];
             _held = new bool[offer.Down];
-            for (uint i = 0; i < offer.Up; i++)
+            _free = new Stack<uint>(offer.Up);
+            for (int i = offer.Up - 1; i >= 0; i--)
             {
-                _free.Enqueue(i);
+                _free.Push((uint)i);
             }
         }
 
@@ -40,7 +41,7 @@ namespace Vitrine
                 reference = default(ShmReference);
                 return false;
             }
-            uint slot = _free.Dequeue();
+            uint slot = _free.Pop();
             _out[slot] = true;
             reference = new ShmReference(slot, (uint)length, ++_sequence);
             return true;
@@ -52,7 +53,7 @@ namespace Vitrine
             if (slot < _up && _out[slot])
             {
                 _out[slot] = false;
-                _free.Enqueue(slot);
+                _free.Push(slot);
             }
         }
 
