@@ -56,7 +56,8 @@ namespace Vitrine
         }
 
         /// <summary>
-        /// Opens a call and returns its id. Throws <see cref="VitrineException"/> (<c>overloaded</c>) when as many calls are
+        /// Opens a call and returns its id. Throws <see cref="VitrineException"/> (<c>overloaded</c>) when as many
+        /// calls are
         /// open as the server allows.
         /// </summary>
         public uint SendCall(MsgPackWriter writer, string op, WireMap arguments, CallOptions options)
@@ -120,7 +121,9 @@ namespace Vitrine
             _calls[id] = new OpenCall(CallPhase.Cancelled, _calls[id].NextPart);
         }
 
-        /// <summary>Gives slots of the server back that were held; the first message, maybe empty, also says "mapped".</summary>
+        /// <summary>
+        /// Gives slots of the server back that were held; the first message, maybe empty, also says "mapped".
+        /// </summary>
         public void SendFree(MsgPackWriter writer, uint[] slots, int count)
         {
             Allow(SessionStep.SendFree);
@@ -171,7 +174,9 @@ namespace Vitrine
             return _calls.TryGetValue(id, out call) && call.Phase != CallPhase.Cancelled;
         }
 
-        /// <summary>Takes one whole binary message; one of an unknown type is answered as such and changes nothing.</summary>
+        /// <summary>
+        /// Takes one whole binary message; one of an unknown type is answered as such and changes nothing.
+        /// </summary>
         public ServerMessage Receive(ArraySegment<byte> bytes)
         {
             ServerMessage message;

@@ -1,6 +1,8 @@
 namespace Vitrine
 {
-    /// <summary>Writes the client's messages: keys in the order of the contract's tables, optional ones left out when null.</summary>
+    /// <summary>
+    /// Writes the client's messages: keys in the order of the contract's tables, optional ones left out when null.
+    /// </summary>
     internal static class ClientMessages
     {
         internal static void Hello(MsgPackWriter writer, Hello hello)

@@ -30,14 +30,18 @@ namespace Vitrine
         }
     }
 
-    /// <summary>Delays between attempts to connect: they double up to a limit, and chance spreads them over half their length.</summary>
+    /// <summary>
+    /// Delays between attempts to connect: they double up to a limit, and chance spreads them over half their length.
+    /// </summary>
     public sealed class Backoff
     {
         private readonly int _firstMs;
         private readonly int _limitMs;
         private int _attempt;
 
-        /// <summary>Begins at <paramref name="firstMs"/> and never waits longer than <paramref name="limitMs"/>.</summary>
+        /// <summary>
+        /// Begins at <paramref name="firstMs"/> and never waits longer than <paramref name="limitMs"/>.
+        /// </summary>
         public Backoff(int firstMs, int limitMs)
         {
             if (firstMs < 1 || limitMs < firstMs) { throw new ArgumentOutOfRangeException(nameof(firstMs)); }

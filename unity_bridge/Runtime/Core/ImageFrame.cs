@@ -2,7 +2,9 @@ using System;
 
 namespace Vitrine
 {
-    /// <summary>How a picture's bytes are laid out; the first three are raw, rows tight, sRGB with straight alpha.</summary>
+    /// <summary>
+    /// How a picture's bytes are laid out; the first three are raw, rows tight, sRGB with straight alpha.
+    /// </summary>
     public enum ImageFormat
     {
         /// <summary>3 bytes a pixel</summary>
@@ -19,7 +21,9 @@ namespace Vitrine
         Webp
     }
 
-    /// <summary>Which row comes first; Unity's textures are <see cref="Bottom"/>, encoded pictures always top.</summary>
+    /// <summary>
+    /// Which row comes first; Unity's textures are <see cref="Bottom"/>, encoded pictures always top.
+    /// </summary>
     public enum RowOrder
     {
         /// <summary>the top row first</summary>
@@ -28,14 +32,18 @@ namespace Vitrine
         Bottom
     }
 
-    /// <summary>A picture to send: points to bytes that the caller owns and keeps still until the call returns.</summary>
+    /// <summary>
+    /// A picture to send: points to bytes that the caller owns and keeps still until the call returns.
+    /// </summary>
     public readonly unsafe struct ImageFrame
     {
         private readonly byte[] _array;
         private readonly int _offset;
         private readonly IntPtr _pointer;
 
-        /// <summary>A raw picture in an array; throws <see cref="ArgumentException"/> unless the length is exact.</summary>
+        /// <summary>
+        /// A raw picture in an array; throws <see cref="ArgumentException"/> unless the length is exact.
+        /// </summary>
         public ImageFrame(int width, int height, ImageFormat format, RowOrder order, ArraySegment<byte> pixels)
             : this(width, height, format, order, pixels.Count)
         {
@@ -44,7 +52,9 @@ namespace Vitrine
             _offset = pixels.Offset;
         }
 
-        /// <summary>A raw picture in unmanaged memory, such as a NativeArray's; else as the other constructor.</summary>
+        /// <summary>
+        /// A raw picture in unmanaged memory, such as a NativeArray's; else as the other constructor.
+        /// </summary>
         public ImageFrame(int width, int height, ImageFormat format, RowOrder order, IntPtr pixels, int byteCount)
             : this(width, height, format, order, byteCount)
         {
@@ -97,7 +107,9 @@ namespace Vitrine
             get { return ImageNames.Channels(Format) > 0; }
         }
 
-        /// <summary>Copies the payload to <paramref name="target"/>, which has room for <see cref="ByteCount"/> bytes.</summary>
+        /// <summary>
+        /// Copies the payload to <paramref name="target"/>, which has room for <see cref="ByteCount"/> bytes.
+        /// </summary>
         internal void CopyTo(byte* target)
         {
             if (_array == null)
@@ -111,7 +123,9 @@ namespace Vitrine
             }
         }
 
-        /// <summary>Writes the wire's image map; raw bytes go into a slot where <paramref name="sink"/> has one.</summary>
+        /// <summary>
+        /// Writes the wire's image map; raw bytes go into a slot where <paramref name="sink"/> has one.
+        /// </summary>
         internal void Write(MsgPackWriter writer, IImageSink sink)
         {
             writer.WriteMapHeader(5);

@@ -7,7 +7,8 @@ using System.Threading;
 namespace Vitrine
 {
     /// <summary>
-    /// Makes a link: TCP, WebSocket handshake, hello, welcome, shared memory; blocking, within one timeout. An own socket,
+    /// Makes a link: TCP, WebSocket handshake, hello, welcome, shared memory; blocking, within one timeout. An own
+    /// socket,
     /// since <c>ClientWebSocket</c> gives no way to set TCP_NODELAY.
     /// </summary>
     internal sealed class LinkConnector

@@ -8,7 +8,9 @@ namespace Vitrine
     /// <summary>The receiving half, the keep-alive and the end of a link.</summary>
     internal sealed partial class Link
     {
-        /// <summary>Receives until the connection ends, and answers why it did; <see cref="FailAll"/> is to follow.</summary>
+        /// <summary>
+        /// Receives until the connection ends, and answers why it did; <see cref="FailAll"/> is to follow.
+        /// </summary>
         internal VitrineException Run()
         {
             Volatile.Write(ref _receiverId, Thread.CurrentThread.ManagedThreadId);

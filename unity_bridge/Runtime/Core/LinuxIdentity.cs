@@ -5,7 +5,9 @@ using System.Runtime.InteropServices;
 
 namespace Vitrine
 {
-    /// <summary>Linux: statx for owners and modes (its layout is the same on every processor), /proc for processes.</summary>
+    /// <summary>
+    /// Linux: statx for owners and modes (its layout is the same on every processor), /proc for processes.
+    /// </summary>
     internal static class LinuxIdentity
     {
         private const int CurrentFolder = -100; // AT_FDCWD

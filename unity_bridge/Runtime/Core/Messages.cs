@@ -25,7 +25,9 @@ namespace Vitrine
         public bool ProfileConsent { get; set; }
     }
 
-    /// <summary>What a call may add to its op and arguments. Null stands for an optional key that is left out.</summary>
+    /// <summary>
+    /// What a call may add to its op and arguments. Null stands for an optional key that is left out.
+    /// </summary>
     public sealed class CallOptions
     {
         /// <summary>Latency budget in milliseconds, counted from the server's reading of the message.</summary>
@@ -61,7 +63,9 @@ namespace Vitrine
         public double TotalMs { get; }
     }
 
-    /// <summary>The mapping that a server offers: slots 0..Up-1 are the client's to write, the next Down the server's.</summary>
+    /// <summary>
+    /// The mapping that a server offers: slots 0..Up-1 are the client's to write, the next Down the server's.
+    /// </summary>
     public sealed class ShmOffer
     {
         /// <summary>What to open.</summary>

@@ -19,7 +19,9 @@ namespace Vitrine
         private readonly int _end;
         private int _position;
 
-        /// <summary>Reads <paramref name="count"/> bytes of <paramref name="buffer"/> from <paramref name="offset"/>.</summary>
+        /// <summary>
+        /// Reads <paramref name="count"/> bytes of <paramref name="buffer"/> from <paramref name="offset"/>.
+        /// </summary>
         public MsgPackReader(byte[] buffer, int offset, int count)
         {
             if (buffer == null || offset < 0 || count < 0 || offset > buffer.Length - count)
@@ -192,7 +194,9 @@ namespace Vitrine
             }
         }
 
-        /// <summary>Reads text as its UTF-8 bytes, inside the array that is read from; not checked to be UTF-8.</summary>
+        /// <summary>
+        /// Reads text as its UTF-8 bytes, inside the array that is read from; not checked to be UTF-8.
+        /// </summary>
         public ReadOnlySpan<byte> ReadStringSpan()
         {
             int length = ReadStringLength();
@@ -201,7 +205,9 @@ namespace Vitrine
             return new ReadOnlySpan<byte>(_buffer, start, length);
         }
 
-        /// <summary>Reads bytes as a segment of the array that is read from: no copy, valid as long as that array is.</summary>
+        /// <summary>
+        /// Reads bytes as a segment of the array that is read from: no copy, valid as long as that array is.
+        /// </summary>
         public ArraySegment<byte> ReadBin()
         {
             byte head = Head();

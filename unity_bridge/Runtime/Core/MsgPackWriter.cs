@@ -16,7 +16,9 @@ namespace Vitrine
         private int _start;
         private int _position;
 
-        /// <summary>Starts with <paramref name="capacity"/> bytes and refuses to hold more than <paramref name="limit"/>.</summary>
+        /// <summary>
+        /// Starts with <paramref name="capacity"/> bytes and refuses to hold more than <paramref name="limit"/>.
+        /// </summary>
         public MsgPackWriter(int capacity = 256, int limit = 256 << 20)
         {
             if (capacity < 16 || limit < capacity)
@@ -55,7 +57,9 @@ namespace Vitrine
             return copy;
         }
 
-        /// <summary>Forgets what was written and leaves <paramref name="headroom"/> bytes free before what comes.</summary>
+        /// <summary>
+        /// Forgets what was written and leaves <paramref name="headroom"/> bytes free before what comes.
+        /// </summary>
         public void Reset(int headroom = 0)
         {
             _start = _position = 0;
@@ -118,7 +122,9 @@ namespace Vitrine
             PutBigEndian(0xca, *(uint*)&value, 4);
         }
 
-        /// <summary>Writes text as UTF-8; throws <see cref="EncoderFallbackException"/> for half a surrogate pair.</summary>
+        /// <summary>
+        /// Writes text as UTF-8; throws <see cref="EncoderFallbackException"/> for half a surrogate pair.
+        /// </summary>
         public void WriteString(string value)
         {
             int length = Utf8.GetByteCount(value);
@@ -134,7 +140,9 @@ namespace Vitrine
             value.CopyTo(ReserveBin(value.Length));
         }
 
-        /// <summary>Writes the header of <paramref name="length"/> bytes and returns the place to fill in at once.</summary>
+        /// <summary>
+        /// Writes the header of <paramref name="length"/> bytes and returns the place to fill in at once.
+        /// </summary>
         public Span<byte> ReserveBin(int length)
         {
             PutLength(0xc4, (uint)length);

@@ -8,7 +8,8 @@ using System.Threading.Tasks;
 namespace Vitrine
 {
     /// <summary>
-    /// What waits to be sent on one socket: a queue bounded in messages and bytes, drained in order. Small messages go out
+    /// What waits to be sent on one socket: a queue bounded in messages and bytes, drained in order. Small messages go
+    /// out
     /// on the thread that queued them when nothing waits before them, since a hop to another thread costs more than the
     /// send; all others go out on an own thread, so that a slow server never blocks a caller.
     /// </summary>
@@ -46,7 +47,9 @@ namespace Vitrine
             }
         }
 
-        /// <summary>An empty writer with room for the frame's header, for <see cref="TryAdd"/> or <see cref="GiveBack"/>.</summary>
+        /// <summary>
+        /// An empty writer with room for the frame's header, for <see cref="TryAdd"/> or <see cref="GiveBack"/>.
+        /// </summary>
         internal MsgPackWriter Rent()
         {
             lock (_gate)
@@ -95,7 +98,8 @@ namespace Vitrine
         }
 
         /// <summary>
-        /// Sends what is small on this thread if no other sends, and wakes the sending thread for the rest. Not to be called
+        /// Sends what is small on this thread if no other sends, and wakes the sending thread for the rest. Not to be
+        /// called
         /// with a lock held. Throws <see cref="SocketException"/>.
         /// </summary>
         internal void Flush()
@@ -107,7 +111,9 @@ namespace Vitrine
             }
         }
 
-        /// <summary>Sends on the calling thread for up to a wait of <paramref name="milliseconds"/>; false once closed.</summary>
+        /// <summary>
+        /// Sends on the calling thread for up to a wait of <paramref name="milliseconds"/>; false once closed.
+        /// </summary>
         internal bool SendOrWait(int milliseconds)
         {
             lock (_gate)

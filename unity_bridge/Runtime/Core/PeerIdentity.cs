@@ -3,7 +3,9 @@ using System.IO;
 
 namespace Vitrine
 {
-    /// <summary>Who owns a file, and when a process of ours began: asked from the system before a token is sent.</summary>
+    /// <summary>
+    /// Who owns a file, and when a process of ours began: asked from the system before a token is sent.
+    /// </summary>
     internal static class PeerIdentity
     {
         internal static bool IsWindows
@@ -11,7 +13,9 @@ namespace Vitrine
             get { return Environment.OSVersion.Platform == PlatformID.Win32NT; }
         }
 
-        /// <summary>Throws <see cref="UnauthorizedAccessException"/> unless the file is this user's and nobody else may use it.</summary>
+        /// <summary>
+        /// Throws <see cref="UnauthorizedAccessException"/> unless the file is this user's and nobody else may use it.
+        /// </summary>
         internal static void CheckFile(string path)
         {
             if (IsWindows) { WindowsIdentity.CheckFile(path); }

@@ -4,7 +4,8 @@ using System.Collections.Generic;
 namespace Vitrine
 {
     /// <summary>
-    /// One message of the server, checked; which members are set depends on <see cref="Kind"/>. Data points into the bytes
+    /// One message of the server, checked; which members are set depends on <see cref="Kind"/>. Data points into the
+    /// bytes
     /// that were read.
     /// </summary>
     public readonly struct ServerMessage

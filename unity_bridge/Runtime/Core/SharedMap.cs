@@ -7,7 +7,8 @@ using System.Threading;
 namespace Vitrine
 {
     /// <summary>
-    /// The mapping of one connection. A slot begins with 64 bytes of header, little-endian: u64 sequence at 0, u32 length at
+    /// The mapping of one connection. A slot begins with 64 bytes of header, little-endian: u64 sequence at 0, u32
+    /// length at
     /// 8; its payload follows. Lives until the connection and every reply that still reads from it let go.
     /// </summary>
     internal sealed unsafe class SharedMap
@@ -46,7 +47,9 @@ namespace Vitrine
             }
         }
 
-        /// <summary>Opens what the server of this process id offers; null where it cannot be mapped: bytes then go inline.</summary>
+        /// <summary>
+        /// Opens what the server of this process id offers; null where it cannot be mapped: bytes then go inline.
+        /// </summary>
         internal static SharedMap TryOpen(ShmOffer offer, int serverPid, out string why)
         {
             why = null;
@@ -90,7 +93,9 @@ namespace Vitrine
             }
         }
 
-        /// <summary>Fills a slot that the caller owns: sequence 0, payload, length, new sequence, each visible in that order.</summary>
+        /// <summary>
+        /// Fills a slot that the caller owns: sequence 0, payload, length, new sequence, each visible in that order.
+        /// </summary>
         internal void Write(in ShmReference reference, in ImageFrame frame)
         {
             byte* slot = _base + reference.Slot * _slotBytes;
@@ -103,7 +108,8 @@ namespace Vitrine
         }
 
         /// <summary>
-        /// Copies a slot's payload to private memory. Throws <see cref="VitrineException"/> (<c>bad_request</c>) when the
+        /// Copies a slot's payload to private memory. Throws <see cref="VitrineException"/> (<c>bad_request</c>) when
+        /// the
         /// header does not fit the reference before or after.
         /// </summary>
         internal void Read(in ShmReference reference, byte* target)

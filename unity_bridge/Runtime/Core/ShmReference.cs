@@ -25,7 +25,9 @@ namespace Vitrine
         /// <summary>The sequence that the slot's header must carry.</summary>
         public ulong Sequence { get; }
 
-        /// <summary>Decodes the bytes of the extension; throws <see cref="MsgPackException"/> unless they are 16.</summary>
+        /// <summary>
+        /// Decodes the bytes of the extension; throws <see cref="MsgPackException"/> unless they are 16.
+        /// </summary>
         public static ShmReference Decode(ReadOnlySpan<byte> bytes)
         {
             if (bytes.Length != 16)

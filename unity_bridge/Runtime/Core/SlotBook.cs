@@ -3,7 +3,8 @@ using System.Collections.Generic;
 namespace Vitrine
 {
     /// <summary>
-    /// Who owns which slot of the shared memory: the client's own ones that are free to write, and the server's ones that
+    /// Who owns which slot of the shared memory: the client's own ones that are free to write, and the server's ones
+    /// that
     /// the client still reads.
     /// </summary>
     internal sealed class SlotBook
@@ -33,7 +34,9 @@ namespace Vitrine
             get { return _free.Count; }
         }
 
-        /// <summary>A slot to write and the sequence of that use; false when none is free or the payload does not fit.</summary>
+        /// <summary>
+        /// A slot to write and the sequence of that use; false when none is free or the payload does not fit.
+        /// </summary>
         internal bool TryTake(int length, out ShmReference reference)
         {
             if (_free.Count == 0 || length > _capacity)
@@ -47,7 +50,9 @@ namespace Vitrine
             return true;
         }
 
-        /// <summary>The server gives a slot back; one that was never out is ignored, since a peer may say anything.</summary>
+        /// <summary>
+        /// The server gives a slot back; one that was never out is ignored, since a peer may say anything.
+        /// </summary>
         internal void GiveBack(uint slot)
         {
             if (slot < _up && _out[slot])
@@ -57,7 +62,9 @@ namespace Vitrine
             }
         }
 
-        /// <summary>Whether the reference lies in a slot of the server, and that slot is not held already; if so it is held.</summary>
+        /// <summary>
+        /// Whether the reference lies in a slot of the server, and that slot is not held already; if so it is held.
+        /// </summary>
         internal bool TryHold(in ShmReference reference)
         {
             long index = (long)reference.Slot - _up;

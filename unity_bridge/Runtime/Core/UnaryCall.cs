@@ -22,16 +22,15 @@ namespace Vitrine
     internal sealed class UnaryCall : TaskCompletionSource<VitrineReply>, ICallSink
     {
         private readonly CancellationToken _cancel;
-        private readonly object _gate = new object();
-        private CancellationTokenRegistration _registration;
+        private readonly TokenWatch _watch;
         private Link _link;
         private uint _id;
-        private bool _ended;
 
         internal UnaryCall(bool inline, CancellationToken cancel)
             : base(inline ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously)
         {
             _cancel = cancel;
+            _watch = cancel.CanBeCanceled ? new TokenWatch() : null;
         }
 
         public void Opened(Link link, uint id)
@@ -43,20 +42,10 @@ namespace Vitrine
         /// <summary>Begins to heed the token; after the call was sent.</summary>
         internal void WatchToken()
         {
-            if (!_cancel.CanBeCanceled)
+            if (_watch != null)
             {
-                return;
+                _watch.Begin(_cancel, OnTokenCancelled, this);
             }
-            CancellationTokenRegistration registration = _cancel.Register(OnTokenCancelled, this, false);
-            lock (_gate)
-            {
-                if (!_ended)
-                {
-                    _registration = registration;
-                    return;
-                }
-            }
-            registration.Dispose();
         }
 
         public void OnPart(VitrineReply reply)
@@ -92,13 +81,10 @@ namespace Vitrine
 
         private void Unwatch()
         {
-            CancellationTokenRegistration registration;
-            lock (_gate)
+            if (_watch != null)
             {
-                _ended = true;
-                registration = _registration;
+                _watch.End();
             }
-            registration.Dispose();
         }
 
         private static void OnTokenCancelled(object state)

@@ -18,7 +18,8 @@ namespace Vitrine
     }
 
     /// <summary>
-    /// A connection to the server that is made again by itself when it is lost: every call open at that moment fails with
+    /// A connection to the server that is made again by itself when it is lost: every call open at that moment fails
+    /// with
     /// <c>unavailable</c>. All members may be used from any thread.
     /// </summary>
     public sealed class VitrineConnection : IDisposable
@@ -81,7 +82,8 @@ namespace Vitrine
         }
 
         /// <summary>
-        /// Connects once. Throws <see cref="VitrineException"/> when there is no server or it refuses; a connection that stood
+        /// Connects once. Throws <see cref="VitrineException"/> when there is no server or it refuses; a connection
+        /// that stood
         /// is made again by itself until disposal.
         /// </summary>
         public static async Task<VitrineConnection> ConnectAsync(
@@ -106,7 +108,9 @@ namespace Vitrine
             }
         }
 
-        /// <summary>Begins to connect in the background and goes on trying until disposal, whether there is a server or not.</summary>
+        /// <summary>
+        /// Begins to connect in the background and goes on trying until disposal, whether there is a server or not.
+        /// </summary>
         public static VitrineConnection Start(VitrineOptions options = null, Action<ConnectionState> stateChanged = null)
         {
             var connection = new VitrineConnection(options, true);
@@ -122,8 +126,10 @@ namespace Vitrine
         }
 
         /// <summary>
-        /// Calls an op that has one answer. The reply is private memory; dispose it so that the memory is used again. The task
-        /// ends with <see cref="VitrineException"/>, or as cancelled when <paramref name="cancel"/> is: that stops the work at
+        /// Calls an op that has one answer. The reply is private memory; dispose it so that the memory is used again.
+        /// The task
+        /// ends with <see cref="VitrineException"/>, or as cancelled when <paramref name="cancel"/> is: that stops the
+        /// work at
         /// the server too. Arguments may be changed again when this returns.
         /// </summary>
         public Task<VitrineReply> CallAsync(
@@ -179,7 +185,9 @@ namespace Vitrine
             return link != null && link.Pace(refreshHz, frameMs, dropped);
         }
 
-        /// <summary>The server's clock less the client's, microseconds, and the round trip it was measured with.</summary>
+        /// <summary>
+        /// The server's clock less the client's, microseconds, and the round trip it was measured with.
+        /// </summary>
         public bool TryGetClock(out long offsetUs, out long roundTripUs)
         {
             offsetUs = roundTripUs = 0;
@@ -187,7 +195,9 @@ namespace Vitrine
             return link != null && link.TryGetClock(out offsetUs, out roundTripUs);
         }
 
-        /// <summary>Closes: a goodbye, at most 100 ms of waiting, then the end. Open calls fail with <c>unavailable</c>.</summary>
+        /// <summary>
+        /// Closes: a goodbye, at most 100 ms of waiting, then the end. Open calls fail with <c>unavailable</c>.
+        /// </summary>
         public void Dispose()
         {
             if (Interlocked.Exchange(ref _closed, 1) != 0)
@@ -279,7 +289,9 @@ namespace Vitrine
             return cause;
         }
 
-        /// <summary>The endpoint stays the same as long as its process lives, whatever run.json says meanwhile.</summary>
+        /// <summary>
+        /// The endpoint stays the same as long as its process lives, whatever run.json says meanwhile.
+        /// </summary>
         private VitrineEndpoint FindEndpoint()
         {
             if (_options.Endpoint != null)

@@ -6,7 +6,9 @@ namespace Vitrine
     /// <summary>A server that can be connected to: what run.json holds.</summary>
     public sealed class VitrineEndpoint
     {
-        /// <summary>Makes an endpoint; throws <see cref="ArgumentException"/> unless the host is loopback and the port real.</summary>
+        /// <summary>
+        /// Makes an endpoint; throws <see cref="ArgumentException"/> unless the host is loopback and the port real.
+        /// </summary>
         public VitrineEndpoint(string host, int port, string token, int pid = 0, double startedS = 0, string version = "")
         {
             if (port < 1 || port > 65535) { throw new ArgumentException("not a port", nameof(port)); }

@@ -33,7 +33,9 @@ namespace Vitrine
         public const string Internal = "internal";
     }
 
-    /// <summary>The one exception that calls end with: a code of the wire contract and a sentence that says what to do.</summary>
+    /// <summary>
+    /// The one exception that calls end with: a code of the wire contract and a sentence that says what to do.
+    /// </summary>
     public sealed class VitrineException : Exception
     {
         /// <summary>Makes an error with a code of <see cref="VitrineCodes"/>.</summary>

@@ -3,7 +3,8 @@ using System;
 namespace Vitrine
 {
     /// <summary>
-    /// A picture of a reply, checked but not yet copied: raw pixels may still lie in shared memory. Valid until the reply is
+    /// A picture of a reply, checked but not yet copied: raw pixels may still lie in shared memory. Valid until the
+    /// reply is
     /// disposed. sRGB, straight alpha, rows tight.
     /// </summary>
     public readonly unsafe struct VitrineImage
@@ -74,8 +75,11 @@ namespace Vitrine
             }
         }
 
-        /// <summary>Copies the payload to unmanaged memory of <paramref name="capacity"/> bytes, such as a texture's.</summary>
-        /// <exception cref="VitrineException"><c>bad_request</c>: the server overwrote the slot; drop this frame.</exception>
+        /// <summary>
+        /// Copies the payload to unmanaged memory of <paramref name="capacity"/> bytes, such as a texture's.
+        /// </summary>
+        /// <exception cref="VitrineException"><c>bad_request</c>: the server overwrote the slot; drop this
+        /// frame.</exception>
         public void CopyTo(IntPtr target, int capacity)
         {
             if (target == IntPtr.Zero || capacity < ByteCount)

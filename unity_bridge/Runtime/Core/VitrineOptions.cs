@@ -60,8 +60,10 @@ namespace Vitrine
         public int ReceiveLimitBytes { get; set; } = 64 << 20;
 
         /// <summary>
-        /// True: what awaits a call without a synchronization context goes on at once on the receiving thread, which saves a
-        /// hop but must not block there. False: on the thread pool. Code that awaits on Unity's main thread comes back there
+        /// True: what awaits a call without a synchronization context goes on at once on the receiving thread, which
+        /// saves a
+        /// hop but must not block there. False: on the thread pool. Code that awaits on Unity's main thread comes back
+        /// there
         /// either way.
         /// </summary>
         public bool InlineContinuations { get; set; } = true;

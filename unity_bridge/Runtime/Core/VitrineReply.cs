@@ -6,8 +6,8 @@ using System.Threading;
 namespace Vitrine
 {
     /// <summary>
-    /// One answer: a part of a stream or the result of a call. Read it, then dispose it: its memory is used again, so nothing
-    /// taken from it (views, segments, pictures) may be touched afterwards.
+    /// One answer: a part of a stream or the result of a call. Read it, then dispose it: its memory is used again, so
+    /// nothing taken from it (views, segments, pictures) may be touched afterwards.
     /// </summary>
     public sealed class VitrineReply : IDisposable
     {
@@ -72,7 +72,9 @@ namespace Vitrine
             get { return _references; }
         }
 
-        /// <summary>Takes a copy of the message's map; its slots stay in shared memory until <see cref="Detach"/> or disposal.</summary>
+        /// <summary>
+        /// Takes a copy of the message's map; its slots stay in shared memory until <see cref="Detach"/> or disposal.
+        /// </summary>
         internal void Fill(in ServerMessage message)
         {
             _bytes = ReplyPool.Bytes.Rent(Math.Max(16, message.Data.ByteCount));
@@ -91,7 +93,9 @@ namespace Vitrine
             _map = map;
         }
 
-        /// <summary>Copies the slots to private memory and gives them back, so that the reply can be kept for long.</summary>
+        /// <summary>
+        /// Copies the slots to private memory and gives them back, so that the reply can be kept for long.
+        /// </summary>
         internal unsafe void Detach()
         {
             if (_map == null)

@@ -9,8 +9,9 @@ namespace Vitrine
     public sealed class StreamOptions
     {
         /// <summary>
-        /// Called for each part on the receiving thread, and must not block there; the part is disposed when it returns. Null:
-        /// parts are queued for <see cref="VitrineStream.TryReadPart"/> and <see cref="VitrineStream.ReadPartAsync"/>.
+        /// Called for each part on the receiving thread, and must not block there; the part is disposed when it
+        /// returns. Null: parts are queued for <see cref="VitrineStream.TryReadPart"/> and <see
+        /// cref="VitrineStream.ReadPartAsync"/>.
         /// </summary>
         public Action<VitrineReply> PartReceived { get; set; }
 
@@ -18,8 +19,8 @@ namespace Vitrine
         public int QueueParts { get; set; } = 8;
 
         /// <summary>
-        /// What happens beyond that: true, the oldest part is dropped and counted (frames); false, the stream fails with
-        /// <c>overloaded</c> (text, speech: nothing may be lost).
+        /// What happens beyond that: true, the oldest part is dropped and counted (frames); false, the stream fails
+        /// with <c>overloaded</c> (text, speech: nothing may be lost).
         /// </summary>
         public bool DropOldest { get; set; }
 
@@ -28,8 +29,8 @@ namespace Vitrine
     }
 
     /// <summary>
-    /// A call that answers in parts and, for some ops, takes more input. Dispose it: that cancels what still runs.
-    /// All members may be used from any thread; one reader at a time.
+    /// A call that answers in parts and, for some ops, takes more input. Dispose it: that cancels what still runs. All
+    /// members may be used from any thread; one reader at a time.
     /// </summary>
     public sealed class VitrineStream : ICallSink, IDisposable
     {
@@ -38,7 +39,7 @@ namespace Vitrine
         private readonly object _gate = new object();
         private readonly Queue<VitrineReply> _parts = new Queue<VitrineReply>();
         private readonly TaskCompletionSource<VitrineReply> _completion;
-        private CancellationTokenRegistration _registration;
+        private readonly TokenWatch _watch = new TokenWatch();
         private TaskCompletionSource<VitrineReply> _reader;
         private Link _link;
         private uint _id;
@@ -67,8 +68,8 @@ namespace Vitrine
         }
 
         /// <summary>
-        /// Sends a frame: copies it to shared memory where a slot is free, else into the message, and returns at once. False:
-        /// too much waits already or the stream takes no more input; skip this frame. Allocates nothing.
+        /// Sends a frame: copies it to shared memory where a slot is free, else into the message, and returns at once.
+        /// False: too much waits already or the stream takes no more input; skip this frame. Allocates nothing.
         /// </summary>
         /// <param name="number">The frame's number, which comes back with the answer.</param>
         /// <param name="timeUs">When it was taken, microseconds of the caller's clock; comes back too.</param>
@@ -84,7 +85,9 @@ namespace Vitrine
             return _link.TryPush(_id, data);
         }
 
-        /// <summary>Sends input, waiting for room in the queue. Throws the stream's error once that has ended.</summary>
+        /// <summary>
+        /// Sends input, waiting for room in the queue. Throws the stream's error once that has ended.
+        /// </summary>
         public async Task PushAsync(WireMap data)
         {
             while (!_link.TryPush(_id, data))
@@ -104,7 +107,9 @@ namespace Vitrine
             return Completion;
         }
 
-        /// <summary>Stops the work at every layer; the stream ends with <c>cancelled</c> unless it was done already.</summary>
+        /// <summary>
+        /// Stops the work at every layer; the stream ends with <c>cancelled</c> unless it was done already.
+        /// </summary>
         public void Cancel()
         {
             _link.Cancel(_id);
@@ -121,8 +126,8 @@ namespace Vitrine
         }
 
         /// <summary>
-        /// The next part, which the caller disposes; null once the stream is done, and then <see cref="Completion"/> holds the
-        /// result. Throws the stream's error.
+        /// The next part, which the caller disposes; null once the stream is done, and then <see cref="Completion"/>
+        /// holds the result. Throws the stream's error.
         /// </summary>
         public Task<VitrineReply> ReadPartAsync()
         {
@@ -164,20 +169,10 @@ namespace Vitrine
 
         internal void WatchToken()
         {
-            if (!_cancel.CanBeCanceled)
+            if (_cancel.CanBeCanceled)
             {
-                return;
+                _watch.Begin(_cancel, OnTokenCancelled, this);
             }
-            CancellationTokenRegistration registration = _cancel.Register(OnTokenCancelled, this, false);
-            lock (_gate)
-            {
-                if (!_ended)
-                {
-                    _registration = registration;
-                    return;
-                }
-            }
-            registration.Dispose();
         }
 
         void ICallSink.OnPart(VitrineReply reply)
@@ -272,16 +267,14 @@ namespace Vitrine
         private Exception End(Exception error)
         {
             TaskCompletionSource<VitrineReply> reader;
-            CancellationTokenRegistration registration;
             lock (_gate)
             {
                 _ended = true;
                 _error = error = _error ?? error;
                 reader = _reader;
                 _reader = null;
-                registration = _registration;
             }
-            registration.Dispose();
+            _watch.End();
             if (reader != null)
             {
                 if (error == null) { reader.TrySetResult(null); }

@@ -44,7 +44,8 @@ namespace Vitrine
         }
 
         /// <summary>
-        /// Checks the server's answer. Throws <see cref="VitrineException"/> (<c>unavailable</c>) when it is not the one that
+        /// Checks the server's answer. Throws <see cref="VitrineException"/> (<c>unavailable</c>) when it is not the
+        /// one that
         /// the request calls for.
         /// </summary>
         internal void Check(byte[] buffer, int headBytes)

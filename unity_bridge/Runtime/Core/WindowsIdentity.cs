@@ -4,7 +4,9 @@ using System.Runtime.InteropServices;
 
 namespace Vitrine
 {
-    /// <summary>Windows: owners are compared as security identifiers, start times asked from the process itself.</summary>
+    /// <summary>
+    /// Windows: owners are compared as security identifiers, start times asked from the process itself.
+    /// </summary>
     internal static class WindowsIdentity
     {
         private const int FileObject = 1; // SE_FILE_OBJECT

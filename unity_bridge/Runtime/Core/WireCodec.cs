@@ -3,14 +3,19 @@ using System.Collections.Generic;
 
 namespace Vitrine
 {
-    /// <summary>Between <see cref="WireValue"/> and msgpack; maps keep their order, so equal values give equal bytes.</summary>
+    /// <summary>
+    /// Between <see cref="WireValue"/> and msgpack; maps keep their order, so equal values give equal bytes.
+    /// </summary>
     public static class WireCodec
     {
-        /// <summary>A decoded tree has at most this many values: a hostile message must not become gigabytes of objects.</summary>
+        /// <summary>
+        /// A decoded tree has at most this many values: a hostile message must not become gigabytes of objects.
+        /// </summary>
         public const int MaxNodes = 16384;
 
         /// <summary>
-        /// Writes a value. Throws <see cref="VitrineException"/> (<c>bad_request</c>) for a number that is NaN or infinite
+        /// Writes a value. Throws <see cref="VitrineException"/> (<c>bad_request</c>) for a number that is NaN or
+        /// infinite
         /// and for a tree deeper than <see cref="MsgPackReader.MaxDepth"/>.
         /// </summary>
         public static void Write(MsgPackWriter writer, in WireValue value)
@@ -19,8 +24,10 @@ namespace Vitrine
         }
 
         /// <summary>
-        /// Reads one value; binary is copied. Throws <see cref="MsgPackException"/> for what is malformed, nested too deep,
-        /// has more than <see cref="MaxNodes"/> values, a key that is not text, or an extension that the wire does not use.
+        /// Reads one value; binary is copied. Throws <see cref="MsgPackException"/> for what is malformed, nested too
+        /// deep,
+        /// has more than <see cref="MaxNodes"/> values, a key that is not text, or an extension that the wire does not
+        /// use.
         /// </summary>
         public static WireValue Read(ref MsgPackReader reader)
         {

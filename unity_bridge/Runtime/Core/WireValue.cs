@@ -49,7 +49,9 @@ namespace Vitrine
         /// <summary>What the value is.</summary>
         public WireKind Kind { get; }
 
-        /// <summary>The boolean; throws <see cref="InvalidCastException"/> for another kind, as all of these do.</summary>
+        /// <summary>
+        /// The boolean; throws <see cref="InvalidCastException"/> for another kind, as all of these do.
+        /// </summary>
         public bool AsBool
         {
             get { return Bits(WireKind.Bool) != 0; }
