@@ -55,6 +55,18 @@ async def open_loop(send: Send, offsets: Offsets) -> NDArray[np.float64]:
     return latencies
 
 
+async def back_to_back(send: Send, seconds: float) -> NDArray[np.float64]:
+    """Milliseconds of one request after the other: each should go out when the last answer is there (a closed loop)."""
+    latencies = []
+    start = before = time.perf_counter()
+    while before - start < seconds:
+        await asyncio.wait_for(send(), ANSWER_S)
+        now = time.perf_counter()
+        latencies.append(1000 * (now - before))
+        before = now
+    return np.array(latencies)
+
+
 class Tasks:
     """Requests under way; leaving the block cancels what is left."""
 
@@ -94,8 +106,26 @@ class Tasks:
             self._failed = self._failed or task.exception()
 
 
+Measure = Callable[[Case, float], Awaitable[NDArray[np.float64]]]
+
+
+def scheduled(offsets: Callable[[float, int], Offsets]) -> Measure:
+    """Measures a case for some seconds in an open loop; at least 20 requests."""
+    return lambda case, seconds: open_loop(case.send, offsets(case.rate_hz, max(20, round(seconds * case.rate_hz))))
+
+
+def unscheduled(case: Case, seconds: float) -> Awaitable[NDArray[np.float64]]:
+    """Measures a case for some seconds in a closed loop."""
+    return back_to_back(case.send, seconds)
+
+
 async def rounds(
-    cases: Sequence[Case], *, count: int, seconds: float, warm_up_s: float, offsets: Callable[[float, int], Offsets],
+    cases: Sequence[Case],
+    measure: Measure,
+    *,
+    count: int,
+    seconds: float,
+    warm_up_s: float,
     told: Callable[[str], None] = lambda _: None,
 ) -> dict[str, list[Summary]]:
     """Measures every case `count` times for `seconds`, interleaved, each round in another order, warm-up apart."""
@@ -104,7 +134,6 @@ async def rounds(
         shift = turn % len(cases)
         for case in [*cases[shift:], *cases[:shift]]:
             told(f"round {turn + 1} of {count}: {case.name}")
-            await open_loop(case.send, offsets(case.rate_hz, max(5, round(warm_up_s * case.rate_hz))))
-            samples = await open_loop(case.send, offsets(case.rate_hz, max(20, round(seconds * case.rate_hz))))
-            measured[case.name].append(summarise(samples))
+            await measure(case, warm_up_s)
+            measured[case.name].append(summarise(await measure(case, seconds)))
     return measured

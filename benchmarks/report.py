@@ -69,7 +69,7 @@ class Report:
         return MISSED if judged and self.missed else 0
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON document; see docs/benchmarks.md for its schema."""
+        """The JSON document; a key keeps its meaning within one `schema`."""
         return {
             "schema": SCHEMA,
             "scenario": self.scenario,

@@ -105,7 +105,8 @@ def _scene(rng: np.random.Generator, height: int, width: int) -> NDArray[np.floa
         distance = ((x - cx - ox * r) / (rx * r)) ** 2 + ((y - cy - oy * r) / (ry * r)) ** 2
         cover = np.clip((1.2 - distance) * 4.0, 0.0, 1.0)[..., None]
         scene = scene * (1.0 - cover) + colour * shade * cover
-    return np.clip(scene + 0.02 * rng.standard_normal(scene.shape), 0.0, 1.0)
+    grainy: NDArray[np.float64] = np.clip(scene + 0.02 * rng.standard_normal(scene.shape), 0.0, 1.0)
+    return grainy
 
 
 def _session(model: bytes) -> ort.InferenceSession:

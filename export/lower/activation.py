@@ -44,13 +44,24 @@ def hard_swish(lowering: Lowering, operator: Operator) -> None:
 
 
 def prelu(lowering: Lowering, operator: Operator) -> None:
-    """PRELU; one slope a channel, [1, 1, channels]."""
+    """PRELU with one slope a channel, [1, 1, channels], as slope * x + (1 - slope) * relu(x).
+
+    Both products are depthwise convolutions of one pixel. ONNX Runtime's CPU kernels keep those, and the sum, in the
+    blocked layout of the convolutions around them; PRelu itself makes it leave that layout, and took half of the time
+    of every model that has it.
+    """
     slope = lowering.require_constant(operator, 1)
     channels = lowering.shape(operator.inputs[0])[-1]
     if slope.size != channels:
         raise UnsupportedOp(f"PRELU with slopes of shape {slope.shape} is not supported.")
-    inputs = [lowering.value(operator.inputs[0], "nchw"), lowering.initializer(slope.reshape(channels, 1, 1))]
-    lowering.define(operator.outputs[0], lowering.emit("PRelu", inputs), "nchw")
+    slope = slope.reshape(channels, 1, 1, 1)
+    source = lowering.value(operator.inputs[0], "nchw")
+    positive = lowering.emit("Relu", [source])
+    terms = [
+        lowering.emit("Conv", [values, lowering.initializer(weights)], group=channels, kernel_shape=[1, 1])
+        for values, weights in ((positive, np.float32(1.0) - slope), (source, slope))
+    ]
+    lowering.define(operator.outputs[0], lowering.emit("Add", terms), "nchw")
 
 
 def _unary(lowering: Lowering, operator: Operator, op_type: str) -> None:

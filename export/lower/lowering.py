@@ -147,7 +147,8 @@ class Lowering:
         """Adds a node with one output and returns the output's name."""
         number = len(self.nodes)
         output = f"v{number}"
-        self.nodes.append(helper.make_node(op_type, inputs, [output], name=f"n{number}_{op_type}", **attributes))
+        rest: dict[str, Any] = dict(attributes)
+        self.nodes.append(helper.make_node(op_type, inputs, [output], name=f"n{number}_{op_type}", **rest))
         return output
 
     def rename(self, old: str, new: str) -> None:

@@ -23,8 +23,8 @@ def pose_spec(name: str, weights: MemberSpec) -> ModelSpec:
                 "Identity",
                 "landmarks",
                 (1, 195),
-                "39 rows of x, y, z, visibility, presence: x, y in pixels of the 256x256 crop, origin top left, z in the "
-                "same unit, hips at 0, towards the camera negative; visibility and presence are logits; "
+                "39 rows of x, y, z, visibility, presence: x, y in pixels of the 256x256 crop, origin top left, z in "
+                "the same unit, hips at 0, towards the camera negative; visibility and presence are logits; "
                 "rows 33..38 are auxiliary points",
                 atol=2e-2,
             ),

@@ -65,6 +65,7 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._writable = asyncio.Event()
         self._fragments: list[bytes | bytearray] = []
+        self._unparsed = 0  # bytes of a frame that the protocol has only begun
         self._violation: str | None = None
         self._read_at = self._loop.time()
         self._watch: asyncio.TimerHandle | None = None
@@ -86,19 +87,22 @@ class Link(asyncio.Protocol):
             for message in messages:
                 self._message(message)
             return
+        self._unparsed += len(data)
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Frame):
+                self._unparsed -= _size(len(event.data))
                 self._frame(event)
             elif isinstance(event, Response):
+                self._unparsed = 0
                 self._shaken_hands()
         self._write()
 
     def _whole(self, data: bytes) -> list[bytes] | None:
         """The messages, when a read brought nothing but small whole binary frames, as nearly all do: parsing them here
         saves a tenth of a round trip. Everything else goes through the protocol."""
-        protocol, position, size = self._protocol, 0, len(data)
-        if size > SMALL or protocol.state is not OPEN or protocol.reader.buffer or protocol.current_size is not None:
+        position, size = 0, len(data)
+        if size > SMALL or self._unparsed or self._fragments or self._protocol.state is not OPEN:
             return None
         messages = []
         while position < size:
@@ -247,3 +251,8 @@ class Link(asyncio.Protocol):
         transport.writelines([chunk for chunk in chunks if chunk])
         if not chunks[-1] and transport.can_write_eof():  # the protocol's mark for the end
             transport.write_eof()
+
+
+def _size(length: int) -> int:
+    """Bytes of a frame with so many bytes in it; one that is written longer than need be only costs the fast path."""
+    return length + (2 if length < 126 else 4 if length < 65536 else 10)

@@ -6,7 +6,8 @@ is the person's right side.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -22,15 +23,18 @@ MASK_STEP = 2
 _RAY_SAMPLES = 40
 _ARM_SHARES = np.array([0.3, 0.45, 0.6, 0.75, 0.9])
 _LEVELS = (0.42, 1.0)
+SHOULDER_MIDDLE = 0.38
 _GUIDE_WINDOW = 7
 _GUIDE_NOISE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """Shoulder, elbow and wrist; `sure` (2,) 0..1 of elbow and wrist; `radius` of the clothed arm above the elbow,
-    `bulge` of the silhouette beyond the bone just under the shoulder."""
+    """Shoulder, elbow and wrist; `side` -1 on the viewer's left, 1 on the right; `sure` (2,) 0..1 of
+    elbow and wrist; `radius` of the clothed arm above the elbow, `bulge` of the silhouette beyond the bone just under the
+    shoulder."""
 
+    side: int
     shoulder: Points
     elbow: Points
     wrist: Points
@@ -55,7 +59,8 @@ class Body:
     chin: Points
     face_width: float
     reach: Points
-    """(6,) how far the silhouette goes, in shoulder widths: tips of both shoulders, sides at the armpits and waist."""
+    """(8,) how far the silhouette goes, in shoulder widths: tips of both shoulders, sides at the armpits and waist, and up
+    from the middle of each shoulder."""
 
     def at(self, across: float, down: float) -> Points:
         """The position that many shoulder widths right of and below the middle of the shoulders."""
@@ -97,8 +102,11 @@ def guided(mask: Mask, picture: Rgb) -> Mask:
     return np.asarray(cv2.convertScaleAbs(np.maximum(planes[0] * grey + planes[1], 0)), np.uint8)
 
 
-def measure(pose: Pose, face: Face | None, person: Mask) -> Body:
-    """The body of a person who faces the camera."""
+def measure(pose: Pose, face: Face | None, person: Mask, *, smooth: Callable[[Points], Points]) -> Body:
+    """The body of a person who faces the camera.
+
+    `smooth` steadies the 12 sizes read off the silhouette, in shoulder widths, from frame to frame.
+    """
     points = pose.points[:, :2]
     left_shoulder, right_shoulder = points[landmarks.RIGHT_SHOULDER], points[landmarks.LEFT_SHOULDER]
     middle = (left_shoulder + right_shoulder) / 2
@@ -107,8 +115,13 @@ def measure(pose: Pose, face: Face | None, person: Mask) -> Body:
     down, torso = _spine(pose, middle, across, width)
     arms = [_arm(pose, person, side, across, down, width) for side in (-1, 1)]
     chin, face_width = _head(pose, face, middle, down, width)
-    rough = Body(middle, across, down, width, torso, arms[0], arms[1], chin, face_width, np.zeros(6))
-    return Body(middle, across, down, width, torso, arms[0], arms[1], chin, face_width, silhouette(rough, person))
+    rough = Body(middle, across, down, width, torso, arms[0], arms[1], chin, face_width, np.zeros(8))
+    cloth = [arms[0].radius, arms[1].radius, arms[0].bulge, arms[1].bulge]
+    sizes = smooth(np.concatenate([silhouette(rough, person), np.array(cloth) / width]))
+    radius_left, radius_right, bulge_left, bulge_right = sizes[8:] * width
+    left = replace(arms[0], radius=float(radius_left), bulge=float(bulge_left))
+    right = replace(arms[1], radius=float(radius_right), bulge=float(bulge_right))
+    return replace(rough, left=left, right=right, reach=sizes[:8])
 
 
 def _spine(pose: Pose, middle: Points, across: Points, width: float) -> tuple[Points, float]:
@@ -141,7 +154,7 @@ def _arm(pose: Pose, person: Mask, side: int, across: Points, down: Points, widt
     seen = rays(person, starts, np.tile(outward, (len(starts), 1)), np.full(len(starts), 0.5 * width))
     radius = float(np.clip(np.median(seen[2:]), 0.11 * width, 0.26 * width))
     bulge = float(np.clip(np.mean(seen[:2]), 0.11 * width, 0.32 * width))
-    return Arm(shoulder, elbow, wrist, fingers, sure, radius, bulge)
+    return Arm(side, shoulder, elbow, wrist, fingers, sure, radius, bulge)
 
 
 def _head(
@@ -156,16 +169,18 @@ def _head(
 
 
 def silhouette(body: Body, person: Mask) -> Points:
-    """(6,) what `Body.reach` holds."""
+    """(8,) what `Body.reach` holds."""
     sides = (-1, 1, -1, 1)
     levels = np.repeat(_LEVELS, 2)
     tips = [0.62 * side * body.across - 0.78 * body.down for side in (-1, 1)]
     edges = [side * body.across for side in sides]
     starts = [body.left.shoulder, body.right.shoulder, *(body.at(0, level) for level in levels)]
-    limits = body.width * np.array([0.34, 0.34, 0.95, 0.95, 0.95, 0.95])
-    reached = rays(person, np.array(starts), np.array(tips + edges), limits)
+    starts += [body.at(side * SHOULDER_MIDDLE, 0) for side in (-1, 1)]
+    limits = body.width * np.array([0.34, 0.34, 0.95, 0.95, 0.95, 0.95, 0.5, 0.5])
+    reached = rays(person, np.array(starts), np.array([*tips, *edges, -body.down, -body.down]), limits)
     in_the_way = [_arm_at(body, side, level) for side, level in zip(sides, levels, strict=True)]
-    return np.asarray(np.concatenate([reached[:2], np.minimum(reached[2:], in_the_way)]) / body.width)
+    reached[2:6] = np.minimum(reached[2:6], in_the_way)
+    return reached / body.width
 
 
 def _arm_at(body: Body, side: int, level: float) -> float:
@@ -176,7 +191,7 @@ def _arm_at(body: Body, side: int, level: float) -> float:
     share = np.clip(depth / along, 0.0, 1.3) if along > 0.2 * body.width else 0.0
     middle = arm.shoulder + share * (arm.elbow - arm.shoulder)
     in_the_way = side * float((middle - body.at(0, level)) @ body.across)
-    return max(in_the_way - 0.8 * arm.radius, 0.46 * body.width)
+    return max(in_the_way - 0.7 * arm.radius, 0.5 * body.width)
 
 
 def rays(person: Mask, starts: Points, directions: Points, limits: Points) -> Points:

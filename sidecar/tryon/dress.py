@@ -47,7 +47,7 @@ def dress(
     """The patches of all layers on the person seen: tops first, glasses last.
 
     One layer that cannot be shown does not take the others away: its reason comes along, at half the confidence.
-    `absent` is asked why there is no face. `check` is called between layers.
+    `absent` is asked why there is no face or body. `check` is called between layers.
     """
     if sight.brightness < _MIN_BRIGHT:
         return refused("low_light")
@@ -79,7 +79,7 @@ def _problem(sight: Sight, kind: Kind, absent: Callable[[], Code]) -> Reason | N
             return REASONS[absent()]
         return REASONS["too_small"] if sight.face.eye_distance < _MIN_EYES_PX else None
     if sight.body is None or sight.pose is None:
-        return REASONS["no_person"]
+        return REASONS["no_person" if sight.face is not None else absent()]
     if sight.facing_away and sight.face is None:
         return REASONS["back_view"]
     return REASONS["too_small"] if sight.body.width < _MIN_SHOULDERS_PX else None

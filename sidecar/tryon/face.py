@@ -49,9 +49,12 @@ class FaceTracker:
         """Forgets the face: the next frame starts with the detector."""
         self._roi = None
 
-    def update(self, image: Rgb) -> Face | None:
-        """The face in a picture (H, W, 3), None where none is sure enough."""
-        roi = self._roi or self._detect(image)
+    def update(self, image: Rgb, *, hint: Roi | None = None) -> Face | None:
+        """The face in a picture (H, W, 3), None where none is sure enough.
+
+        `hint` is where the body says that the face is, for faces too small for the detector.
+        """
+        roi = self._roi or self._detect(image) or hint
         face = mesh_in(self._mesh, image, roi) if roi else None
         self._roi = face.next_roi if face else None
         return face

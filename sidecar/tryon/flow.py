@@ -14,17 +14,16 @@ _WINDOW = (13, 13)
 _LEVELS = 3
 _MIN_POINTS = 6
 _MAX_ERROR = 24.0
-IDENTITY: Matrix = np.array([[1.0, 0, 0], [0, 1, 0]])
 
 
-def motions(before: Mask, after: Mask, groups: list[Points], *, step: int) -> list[Matrix]:
-    """(2, 3) motion of each group of points (N, 2) in frame pixels; the identity where it cannot be told.
+def motions(before: Mask, after: Mask, groups: list[Points], *, step: int) -> list[Matrix | None]:
+    """(2, 3) motion of each group of points (N, 2) in frame pixels; None where it cannot be told.
 
     `before`, `after`: grey frames reduced by `step`.
     """
     counts = [len(group) for group in groups]
     if not sum(counts):
-        return [IDENTITY for _ in groups]
+        return [None for _ in groups]
     points = (np.concatenate(groups) / step).astype(np.float32)[:, None]
     moved, found, error = cv2.calcOpticalFlowPyrLK(
         before, after, points, None, winSize=_WINDOW, maxLevel=_LEVELS  # type: ignore[call-overload]
@@ -37,14 +36,14 @@ def motions(before: Mask, after: Mask, groups: list[Points], *, step: int) -> li
     ]
 
 
-def _similarity(start: Points, end: Points) -> Matrix:
+def _similarity(start: Points, end: Points) -> Matrix | None:
     if len(start) < _MIN_POINTS:
-        return IDENTITY
+        return None
     matrix, inliers = cv2.estimateAffinePartial2D(start, end, method=cv2.RANSAC, ransacReprojThreshold=2.0)
     if matrix is None or int(inliers.sum()) < _MIN_POINTS:
-        return IDENTITY
+        return None
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    return np.asarray(matrix, np.float64) if 0.8 < scale < 1.25 else IDENTITY
+    return np.asarray(matrix, np.float64) if 0.8 < scale < 1.25 else None
 
 
 def move(points: Points, matrix: Matrix) -> Points:

@@ -150,13 +150,13 @@ def _contact_shadow(front: Patch, scale: float) -> Patch:
 
 
 def true_scale(iris_px: float, head: HeadPose) -> float:
-    """True centimetres in one canonical centimetre of this head, from an iris of 11.7 mm; held to 0.85..1.15.
+    """True centimetres in one canonical centimetre of this head, from an iris of 11.7 mm; held to 0.9..1.1.
 
     Source: MediaPipe Iris model card (human irises are 11.7 +- 0.5 mm across).
     """
     if iris_px <= 0:
         return 1.0
-    return float(np.clip(head.scale * 1.17 / iris_px, 0.85, 1.15))
+    return float(np.clip(head.scale * 1.17 / iris_px, 0.90, 1.10))
 
 
 def face_width_cm(cm_scale: float) -> float:

@@ -85,9 +85,14 @@ def _draw_arm(arms: Mask, arm: Arm, sleeve: Sleeve | None) -> None:
     if arm.sure[1] > _MIN_WRIST:
         # The knuckles lie between wrist and finger tips; the tips are as far again.
         points.extend([arm.wrist, arm.fingers + 0.5 * (arm.fingers - arm.wrist)])
-    widths = np.linspace(0.92, 0.62, len(points)) * arm.radius
-    for first, second, radius in zip(points[:-1], points[1:], widths, strict=False):
-        _capsule(arms, first, second, float(radius))
+    bone = arm.elbow - arm.shoulder
+    length = float(np.linalg.norm(bone)) + 1e-6
+    outward = arm.side * np.array([bone[1], -bone[0]]) / length
+    for index, (first, second) in enumerate(zip(points[:-1], points[1:], strict=True)):
+        # A forearm hangs in its sleeve: the bone lies nearer to the inner edge of the cloth than to the outer.
+        shift = 0.25 * arm.radius * outward if index == 1 else 0.0
+        width = 0.65 if index == 2 or long_sleeve else 0.95 - 0.2 * index
+        _capsule(arms, first + shift, second + shift, width * arm.radius)
 
 
 def _capsule(mask: Mask, start: Points, end: Points, radius: float) -> None:

@@ -32,10 +32,10 @@ class Roi:
         return np.array([[cos, -sin, self.x - half * (cos - sin)], [sin, cos, self.y - half * (sin + cos)]])
 
 
-    def near(self, other: Roi) -> bool:
-        """Whether two regions differ by less than a hundredth of their side."""
-        moved = math.hypot(self.x - other.x, self.y - other.y)
-        return max(moved, abs(self.side - other.side)) < 0.01 * self.side
+    def towards(self, other: Roi, share: float) -> Roi:
+        """The region that lies `share` of the way to another, its side changed by at most a third."""
+        side = min(max(self.side + share * (other.side - self.side), 0.7 * self.side), 1.35 * self.side)
+        return Roi(self.x + share * (other.x - self.x), self.y + share * (other.y - self.y), side, other.angle)
 
 
 def letterbox(width: int, height: int) -> Roi:

@@ -13,6 +13,8 @@ Plane = NDArray[np.float32]
 _GAIN = 0.9
 _LOW, _HIGH = 0.74, 1.14
 _WIDE, _NARROW = 9.0, 1.6
+# In dark cloth a badge or a glint is many times brighter than what is around it.
+_DARK = 30.0
 # How far from the old garment's typical colour a pixel may be and still tell light from pattern (Lab units of 8 bits).
 _CHROMA_RANGE = 14.0
 _TONE_RANGE = 45.0
@@ -33,7 +35,7 @@ def ratio(small: Rgb, cloth: Mask) -> Plane:
     coarse = cv2.GaussianBlur(cv2.resize(pair, size, interpolation=cv2.INTER_AREA), (0, 0), _WIDE / 2)
     far, far_total = cv2.split(cv2.resize(coarse, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_LINEAR))
     narrow, wide = near / (near_total + 1e-3), far / (far_total + 1e-3)
-    shade = 1 + _GAIN * np.minimum(near_total * 2, 1) * (narrow - wide) / (wide + 8)
+    shade = 1 + _GAIN * np.minimum(near_total * 2, 1) * (narrow - wide) / (wide + _DARK)
     return np.asarray(np.clip(shade, _LOW, _HIGH), np.float32)
 
 

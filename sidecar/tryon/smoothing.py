@@ -44,10 +44,12 @@ class OneEuro:
             self._raw, self._value = move(self._raw), move(self._value)
         return self._value
 
-    def __call__(self, values: Values, t_us: int, *, object_size: float) -> Values:
+    def __call__(
+        self, values: Values, t_us: int, *, object_size: float, beta: float | Values | None = None
+    ) -> Values:
         """The filtered values. `t_us` in microseconds; a time that does not advance returns the input unchanged.
 
-        `object_size` in the unit of the values, > 0.
+        `object_size` in the unit of the values, > 0; `beta` for this step, one or one a value.
         """
         if self._raw is None or self._value is None or self._speed is None:
             self._raw, self._value, self._speed, self._t_us = values, values, np.zeros_like(values), t_us
@@ -57,7 +59,7 @@ class OneEuro:
         period = (t_us - self._t_us) * 1e-6
         speed = (values - self._raw) / (object_size * period)
         self._speed = self._speed + _alpha(self._derivative_cutoff_hz, period) * (speed - self._speed)
-        cutoff = self._min_cutoff_hz + self._beta * np.abs(self._speed)
+        cutoff = self._min_cutoff_hz + (self._beta if beta is None else beta) * np.abs(self._speed)
         # The first values are the least sure: until there are enough of them the filter is nearly their mean.
         self._count += 1
         gain = np.maximum(_alpha(cutoff, period), 1 / (1 + 0.5 * self._count))

@@ -16,7 +16,7 @@ from .watch import BODY_MODELS, FACE_MODELS, Sight, Watcher
 
 STILL_MODELS = BODY_MODELS + FACE_MODELS
 
-_SETTLE_ROUNDS = 10
+_SETTLE_ROUNDS = 5
 
 
 def try_on_still(

@@ -72,14 +72,18 @@ def draw(
     shaded = _finish(warped, small, cover, light)
     patches = [shaded]
     covered = _half(shaded, person.shape)
-    region = fill.collar_region(person, covered, cover.head, body, fit)
-    behind = fill.patch(small, person, region, shape)
+    behind = None
+    if face is not None:
+        region = fill.collar_region(person, covered, cover.head, body, fit)
+        behind = fill.patch(small, person, region, shape)
     return Drawn([shaded] if behind is None else [behind, *patches], field, warped, fit)
 
 
 def _box(fit: TopFit, shape: tuple[int, ...]) -> Box | None:
     points = [fit.target] + [sleeve.target.reshape(-1, 2) for sleeve in (fit.left, fit.right) if sleeve is not None]
-    return clipped(np.concatenate(points), shape[1], shape[0], margin=4)
+    # The spline swings out a little between its control points.
+    margin = 4 + round(0.06 * float(np.linalg.norm(fit.target[4] - fit.target[3])))
+    return clipped(np.concatenate(points), shape[1], shape[0], margin=margin)
 
 
 def _level(fit: TopFit) -> int:

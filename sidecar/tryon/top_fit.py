@@ -24,7 +24,7 @@ class Sleeve:
 
 @dataclass(frozen=True, slots=True)
 class TopFit:
-    """`source` (14, 2) picture and `target` (14, 2) frame positions of the torso; sleeves of the viewer's left and right."""
+    """`source` (16, 2) picture and `target` (16, 2) frame positions of the torso; sleeves of the viewer's left and right."""
 
     source: Points
     target: Points
@@ -56,11 +56,14 @@ def _torso_source(garment: TopLandmarks) -> Points:
         garment.armpit_left, garment.armpit_right, garment.waist_left, garment.waist_right,
         garment.hem_left, garment.hem_centre, garment.hem_right,
     )  # fmt: skip
-    return np.array([*outline, armpits, waist], np.float64)
+    ridges = [
+        np.add(garment.neck_left, garment.shoulder_left) / 2, np.add(garment.neck_right, garment.shoulder_right) / 2,
+    ]  # fmt: skip
+    return np.array([*outline, armpits, waist, *ridges], np.float64)
 
 
 def _torso(body: Body, ease: Ease) -> Points:
-    """(14, 2) targets in the order of `_torso_source`."""
+    """(16, 2) targets in the order of `_torso_source`."""
     tip_left, tip_right = (_shoulder_tip(body, side) for side in (-1, 1))
     neck_left, neck_centre, neck_right = _neck(body)
     looser = np.sqrt(ease.width)
@@ -76,6 +79,7 @@ def _torso(body: Body, ease: Ease) -> Points:
         body.at(-waist[0], waist_level), body.at(waist[1], waist_level),
         body.at(-hem[0], hem_level), body.at((hem[1] - hem[0]) / 2, hem_level + 0.02), body.at(hem[1], hem_level),
         body.at((chest[1] - chest[0]) / 2, _CHEST_LEVEL), body.at((waist[1] - waist[0]) / 2, waist_level),
+        _ridge(body, 0, neck_left, tip_left), _ridge(body, 1, neck_right, tip_right),
     ])  # fmt: skip
 
 
@@ -84,6 +88,14 @@ def _shoulder_tip(body: Body, side: int) -> Points:
     arm = body.left if side < 0 else body.right
     reach = float(np.clip(0.96 * body.reach[0 if side < 0 else 1], 0.07, 0.20))
     return np.asarray(arm.shoulder + reach * body.width * (0.62 * side * body.across - 0.78 * body.down))
+
+
+def _ridge(body: Body, index: int, neck: Points, tip: Points) -> Points:
+    """The middle of the shoulder line, raised to the silhouette where that is a little higher."""
+    middle = (neck + tip) / 2
+    height = -float((middle - body.middle) @ body.down) / body.width
+    raised = float(np.clip(body.reach[6 + index] + 0.01 - height, -0.02, 0.04))
+    return np.asarray(middle - raised * body.width * body.down)
 
 
 def _neck(body: Body) -> tuple[Points, Points, Points]:

@@ -224,7 +224,7 @@ def bad_answers(connection: Connection) -> dict[str, Any]:
     good = lane.write(lane.offer.up, 5, b"abcd")
     return {
         "stale": {"image": image | {"d": good._replace(sequence=4)}},
-        "slot of the client": {"image": image | {"d": ShmRef(0, 4, 5)}},
+        "slot of the client": {"image": image | {"d": lane.write(0, 5, b"abcd")}},
         "outside": {"image": image | {"d": ShmRef(99, 4, 5)}},
         "too long": {"image": image | {"w": 2**16, "h": 2**16, "d": ShmRef(lane.offer.up, 2**32 - 1, 5)}},
         "length": {"image": image | {"w": 3, "d": good}},
@@ -549,6 +549,61 @@ def test_fragmented_messages_are_put_together(run: Callable[[Test], None]) -> No
 
             server.on_call = answer
             assert len((await vitrine.call("server.echo"))["data"]) == 70_000
+
+    run(test)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 21, 22, 23, 1000])
+def test_frames_may_be_cut_anywhere(run: Callable[[Test], None], size: int) -> None:
+    """A payload that holds whole frames itself: wherever a read begins, it must not be taken for a message."""
+    data = {"data": b"\x82\x05aaaaa\x82\x7e\x00\x02bb\x82\x00\x82\x01c" * 3}
+
+    async def test() -> None:
+        async with Scripted() as server, await connect(endpoint=server.endpoint) as vitrine:
+            writing: list[asyncio.Task[None]] = []
+
+            async def write(connection: Connection, frames: bytes) -> None:
+                transport = connection._transport
+                assert transport is not None
+                for start in range(0, len(frames), size):
+                    transport.write(frames[start : start + size])
+                    await asyncio.sleep(0.0005)
+
+            def answer(connection: Connection, call: Call) -> bool:
+                session = connection.session
+                session.note("pressure", {"level": 0, "what": "cpu"})
+                session.done(call.id, codec.encode(data), Timing())
+                while (message := session.next_to_send()) is not None:
+                    connection._protocol.send_binary(message)
+                frames = b"".join(connection._protocol.data_to_send())
+                writing.append(asyncio.ensure_future(write(connection, frames)))
+                return True
+
+            server.on_call = answer
+            for _ in range(3):
+                assert (await vitrine.call("server.echo")).d == data
+                await asyncio.gather(*writing)
+
+    run(test)
+
+
+def test_a_whole_message_inside_a_fragmented_one_breaks_the_contract(run: Callable[[Test], None]) -> None:
+    async def test() -> None:
+        async with (
+            Scripted() as server,
+            await connect(endpoint=server.endpoint, reconnect=False) as vitrine,
+        ):
+
+            def answer(connection: Connection, call: Call) -> bool:
+                transport = connection._transport
+                assert transport is not None
+                transport.write(b"\x02\x01\x82")  # a first fragment, and more to come
+                asyncio.get_running_loop().call_later(0.02, server.done, connection, call.id, {})
+                return True
+
+            server.on_call = answer
+            with pytest.raises(Unavailable):
+                await vitrine.call("server.echo")
 
     run(test)
 

@@ -28,13 +28,16 @@ def ensure(environment: BuildEnvironment) -> None:
 
 
 def test_an_environment_that_pip_did_not_finish_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pip = Pip(-15, 0)
+    pip = Pip(-15, 0, 0)
     monkeypatch.setattr(child, "run", pip.run)
     with pytest.raises(InstallError, match="could not be installed"):
         ensure(BuildEnvironment(tmp_path))
     ensure(BuildEnvironment(tmp_path))
     ensure(BuildEnvironment(tmp_path))
     assert len(pip.commands) == 2
+    BuildEnvironment(tmp_path).distrust()
+    ensure(BuildEnvironment(tmp_path))
+    assert len(pip.commands) == 3
 
 
 def test_the_environment_holds_this_versions_code_and_sees_nothing_of_the_serving_one(

@@ -70,6 +70,7 @@ class FakeEnvironment:
         self.sources = sources
         self.ensured = 0
         self.problem: Exception | None = None
+        self.distrusted = False
         (sources / "export").mkdir(parents=True)
         (sources / "export" / "__init__.py").touch()
         (sources / "export" / "__main__.py").write_text(CONVERTER)
@@ -83,6 +84,9 @@ class FakeEnvironment:
 
     def environ(self) -> dict[str, str]:
         return {}
+
+    def distrust(self) -> None:
+        self.distrusted = True
 
 
 class Bench:
@@ -153,6 +157,7 @@ def test_a_failed_conversion_publishes_nothing_and_goes_on_later(bench: Bench) -
     shutil.move(bench.environment.sources / "made" / "other", bench.environment.sources / "later")
     with pytest.raises(InstallError, match="other did not pass its gate"):
         bench.install()
+    assert bench.environment.distrusted
     assert {row.state for row in bench.registry.states()} == {"missing"}
     shutil.move(bench.environment.sources / "later", bench.environment.sources / "made" / "other")
     shutil.rmtree(bench.environment.sources / "made" / "tiny")  # it was made before and must not be asked for again

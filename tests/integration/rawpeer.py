@@ -200,14 +200,14 @@ class RawPeer:
                 return message
             self.inbox.append(message)
 
-    def freed(self, count: int = 1, timeout: float = WAIT_S) -> list[int]:
-        """Slots that the server gives back, until there are `count`, and none that follow at once."""
+    def freed(self, count: int = 1, timeout: float = WAIT_S, settle: float = 0.05) -> list[int]:
+        """Slots that the server gives back, until there are `count`, and those that follow within `settle` seconds."""
         slots: list[int] = []
         while len(slots) < count:
             slots += self.expect(lambda m: m["t"] == "free", timeout)["slots"]
         with suppress(TimeoutError):
-            while True:
-                slots += self.expect(lambda m: m["t"] == "free", 0.1)["slots"]
+            while settle:
+                slots += self.expect(lambda m: m["t"] == "free", settle)["slots"]
         return sorted(slots)
 
     def pong(self, timeout: float = WAIT_S) -> bytes:

@@ -85,13 +85,16 @@ class Puppet:
 
 
 class NothingMissing:
-    """Every model is installed."""
+    """Every model is installed; `rows` is what `model.list` knows."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
 
     def missing(self, models: tuple[str, ...]) -> list[str]:
         return []
 
     def listing(self) -> list[dict[str, Any]]:
-        return []
+        return self.rows
 
 
 class Inside:
@@ -101,7 +104,8 @@ class Inside:
         self.frame, self.general = Puppet("frame"), Puppet("general")
         self._loop = asyncio.new_event_loop()
         workers = Workers([self.frame, self.general])
-        self.gateway = Gateway(token=TOKEN, workers=workers, packs=NothingMissing(), patience=patience, limits=limits)
+        self.packs = NothingMissing()
+        self.gateway = Gateway(token=TOKEN, workers=workers, packs=self.packs, patience=patience, limits=limits)
         self._workers = workers
         self.port = 0
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -179,6 +183,15 @@ class Inside:
         job = self.job(worker)
         worker.jobs.remove(job)
         self.do(lambda: worker.events.worker_refused(job.number, code, "It did not work.", None))
+
+    def told(self, worker: Puppet, what: str) -> tuple[Any, ...]:
+        """The newest thing of this kind that a worker was told, once it was."""
+        for _ in range(500):
+            found = [item for item in self.do(lambda: list(worker.told)) if item[0] == what]
+            if found:
+                return found[-1]
+            threading.Event().wait(0.01)
+        raise AssertionError(f"the worker was not told to {what}")
 
     def die(self, worker: Puppet) -> None:
         """The worker's process ends; `revive` brings its successor."""

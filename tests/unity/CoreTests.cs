@@ -2,6 +2,7 @@ using System;
 using System.Diagnostics;
 using System.IO;
 using System.Runtime.InteropServices;
+using System.Threading;
 using NUnit.Framework;
 using Vitrine;
 
@@ -31,6 +32,8 @@ public sealed class CoreTests : IDisposable
         Assert.IsTrue(sync.Add(new Pong(2000, 7050, 7060), 2110), "quick one");
         Assert.AreEqual(5000L, sync.OffsetUs);
         Assert.AreEqual(100L, sync.RoundTripUs);
+        Assert.IsTrue(sync.Add(new Pong(2500, 8300, 8300), 3300), "a slower one after it");
+        Assert.AreEqual(5000L, sync.OffsetUs);
         Assert.AreEqual(5100L, sync.ToServerUs(100));
         Assert.AreEqual(100L, sync.ToClientUs(5100));
         Assert.IsFalse(sync.Add(new Pong(10, 20, 19), 30), "the server's time runs backwards");
@@ -117,6 +120,60 @@ public sealed class CoreTests : IDisposable
             Assert.IsFalse(map.TryAddUser(), "closed with its last user");
             offer.Bytes = 8 * 4096;
             Assert.IsTrue(SharedMap.TryOpen(offer, pid, out why) == null, "smaller than offered");
+        }
+    }
+
+    [Test]
+    public unsafe void WhatIsOverwrittenWhileItIsCopiedIsNoticed()
+    {
+        const int side = 590;
+        using (var file = new FileStream(Path.Combine(_folder, "hammer"), FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite))
+        {
+            file.SetLength(2 << 20);
+            var offer = new ShmOffer { Name = Link(file), Bytes = 2 << 20, SlotBytes = 1 << 20, Up = 1, Down = 1 };
+            string why;
+            SharedMap map = SharedMap.TryOpen(offer, Process.GetCurrentProcess().Id, out why);
+            long written = 0;
+            bool stop = false;
+            var writer = new Thread(delegate()
+            {
+                var two = new[] { new byte[side * side * 3], new byte[side * side * 3] };
+                for (int i = 0; i < two[1].Length; i++) { two[1][i] = 1; }
+                for (ulong sequence = 1; !Volatile.Read(ref stop); sequence++)
+                {
+                    var pixels = new ArraySegment<byte>(two[sequence & 1]);
+                    map.Write(
+                        new ShmReference(0, (uint)pixels.Count, sequence),
+                        new ImageFrame(side, side, ImageFormat.Rgb8, RowOrder.Top, pixels));
+                    Volatile.Write(ref written, (long)sequence);
+                    Thread.SpinWait(200);
+                }
+            });
+            writer.Start();
+            var got = new byte[side * side * 3];
+            int whole = 0, noticed = 0, torn = 0;
+            Stopwatch watch = Stopwatch.StartNew();
+            while (watch.ElapsedMilliseconds < 400)
+            {
+                ulong sequence = (ulong)Volatile.Read(ref written);
+                try
+                {
+                    fixed (byte* target = got) { map.Read(new ShmReference(0, (uint)got.Length, sequence), target); }
+                }
+                catch (VitrineException)
+                {
+                    noticed++;
+                    continue;
+                }
+                whole++;
+                for (int i = 0; i < got.Length; i += 1000) { if (got[i] != (byte)(sequence & 1)) { torn++; break; } }
+            }
+            Volatile.Write(ref stop, true);
+            writer.Join();
+            map.Release();
+            Console.WriteLine("     " + whole + " whole, " + noticed + " noticed");
+            Assert.AreEqual(0, torn);
+            Assert.IsTrue(whole > 0 && noticed > 0, whole + " whole, " + noticed + " noticed");
         }
     }
 

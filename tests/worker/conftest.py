@@ -45,11 +45,14 @@ class Bench:
 
     def close(self) -> None:
         for end in (self._data, self._control):
-            end.shutdown(socket.SHUT_RDWR)
-            end.close()
-        self._threads[0].join(5)
-        assert not self._threads[0].is_alive(), "the engine must end with its gateway"
+            end.shutdown(socket.SHUT_WR)
+        engine, listener = self._threads
+        engine.join(5)
+        assert not engine.is_alive(), "the engine must end with its gateway"
         for end in self._ends:
+            end.close()
+        listener.join(5)
+        for end in (self._data, self._control):
             end.close()
 
     def send(self, message: Any) -> None:

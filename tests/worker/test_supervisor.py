@@ -13,6 +13,7 @@ import pytest
 
 from integration.running import alive
 from sidecar.engine.registry import Registry
+from sidecar.worker import handoff
 from sidecar.worker.link import MAX_BYTES, Detach, Splitter, frame, read_to_worker
 from sidecar.worker.supervisor import MAX_BACKOFF_S, WorkerHandle, WorkerSettings, backoff_s
 
@@ -99,10 +100,7 @@ def test_an_unloaded_model_is_not_warmed_again() -> None:
     assert handle.warm == ["face-mesh"]
 
 
-def test_a_worker_without_a_gateway_ends() -> None:
-    """Started by hand with a gateway that is not its parent, it goes at once and serves nobody."""
-    from sidecar.worker import handoff
-
+def test_a_worker_whose_gateway_closed_its_sockets_ends() -> None:
     ours, theirs = handoff.socket_pair()
     control, their_control = handoff.socket_pair()
     told: dict[str, object] = {"name": "x", "packs": "", "providers": ["cpu"], "threads": 1, "warm": []}

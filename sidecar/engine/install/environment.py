@@ -57,6 +57,10 @@ class BuildEnvironment:
         kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
         return kept | {"PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
+    def distrust(self) -> None:
+        """A run inside failed, maybe for what is inside (a Python that has moved, a package half deleted): start anew."""
+        self._marker.unlink(missing_ok=True)
+
     def _install(self, stop: threading.Event, note: Callable[[str], None]) -> None:
         requirements = str(self._packages / "export" / "requirements.txt")
         options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--only-binary", ":all:"]

@@ -101,6 +101,9 @@ class Environment(Protocol):
     def environ(self) -> dict[str, str]:
         """Environment variables of a run."""
 
+    def distrust(self) -> None:
+        """A run in it failed: the next `ensure` makes it anew."""
+
 
 class Installer:
     """Carries a plan out. `build` holds archives, weights and the converting environment until all is done.
@@ -258,6 +261,7 @@ class Installer:
                 on_line=on_line,
             )
             if code != 0:
+                self._environment.distrust()
                 raise InstallError(f"Converting failed: {' '.join(problems[-3:]) or f'exit code {code}'}")
         self._progress.end(task)
 

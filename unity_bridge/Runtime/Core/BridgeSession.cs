@@ -17,10 +17,10 @@ namespace Vitrine
     }
 
     /// <summary>
-    /// The client's side of one connection as a state machine without I/O: verbs write the bytes of one message,
-    /// <see cref="Receive"/> takes the bytes of one and answers what it says. It knows no socket, thread or clock.
-    /// A step that the state does not allow throws <see cref="LocalProtocolException"/> (ours) or
-    /// <see cref="RemoteProtocolException"/> (the server's) and changes nothing. Not thread-safe.
+    /// The client's side of one connection as a state machine without I/O: verbs write the bytes of one message, <see
+    /// cref="Receive"/> takes the bytes of one and answers what it says. It knows no socket, thread or clock. A step
+    /// that the state does not allow throws <see cref="LocalProtocolException"/> (ours) or <see
+    /// cref="RemoteProtocolException"/> (the server's) and changes nothing. Not thread-safe.
     /// </summary>
     public sealed class BridgeSession
     {
@@ -57,8 +57,7 @@ namespace Vitrine
 
         /// <summary>
         /// Opens a call and returns its id. Throws <see cref="VitrineException"/> (<c>overloaded</c>) when as many
-        /// calls are
-        /// open as the server allows.
+        /// calls are open as the server allows.
         /// </summary>
         public uint SendCall(MsgPackWriter writer, string op, WireMap arguments, CallOptions options)
         {

@@ -7,8 +7,7 @@ namespace Vitrine
 {
     /// <summary>
     /// Reads JSON text into values, without reflection. A number with a point or an exponent becomes a float, any other
-    /// an
-    /// integer. Throws <see cref="FormatException"/> for what is not JSON or nests deeper than 32.
+    /// an integer. Throws <see cref="FormatException"/> for what is not JSON or nests deeper than 32.
     /// </summary>
     public struct JsonText
     {

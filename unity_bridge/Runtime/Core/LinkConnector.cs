@@ -8,8 +8,7 @@ namespace Vitrine
 {
     /// <summary>
     /// Makes a link: TCP, WebSocket handshake, hello, welcome, shared memory; blocking, within one timeout. An own
-    /// socket,
-    /// since <c>ClientWebSocket</c> gives no way to set TCP_NODELAY.
+    /// socket, since <c>ClientWebSocket</c> gives no way to set TCP_NODELAY.
     /// </summary>
     internal sealed class LinkConnector
     {

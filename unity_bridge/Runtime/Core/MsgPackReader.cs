@@ -4,9 +4,9 @@ using System.Text;
 namespace Vitrine
 {
     /// <summary>
-    /// Reads msgpack from a segment of an array, forward only, without reflection and without allocating
-    /// (but for <see cref="ReadString"/> and what the caller copies). Every length is checked against the bytes that
-    /// are left before it is used. All methods throw <see cref="MsgPackException"/> for malformed or mismatched input.
+    /// Reads msgpack from a segment of an array, forward only, without reflection and without allocating (but for <see
+    /// cref="ReadString"/> and what the caller copies). Every length is checked against the bytes that are left before
+    /// it is used. All methods throw <see cref="MsgPackException"/> for malformed or mismatched input.
     /// </summary>
     public struct MsgPackReader
     {

@@ -4,8 +4,8 @@ using System.Text;
 namespace Vitrine
 {
     /// <summary>
-    /// Writes msgpack into one growing array that it keeps: integers in their shortest form, floats as float 64.
-    /// Reused after <see cref="Reset"/> it allocates nothing.
+    /// Writes msgpack into one growing array that it keeps: integers in their shortest form, floats as float 64. Reused
+    /// after <see cref="Reset"/> it allocates nothing.
     /// </summary>
     public sealed class MsgPackWriter
     {

@@ -9,9 +9,8 @@ namespace Vitrine
 {
     /// <summary>
     /// What waits to be sent on one socket: a queue bounded in messages and bytes, drained in order. Small messages go
-    /// out
-    /// on the thread that queued them when nothing waits before them, since a hop to another thread costs more than the
-    /// send; all others go out on an own thread, so that a slow server never blocks a caller.
+    /// out on the thread that queued them when nothing waits before them, since a hop to another thread costs more than
+    /// the send; all others go out on an own thread, so that a slow server never blocks a caller.
     /// </summary>
     internal sealed class Outbox
     {
@@ -99,8 +98,7 @@ namespace Vitrine
 
         /// <summary>
         /// Sends what is small on this thread if no other sends, and wakes the sending thread for the rest. Not to be
-        /// called
-        /// with a lock held. Throws <see cref="SocketException"/>.
+        /// called with a lock held. Throws <see cref="SocketException"/>.
         /// </summary>
         internal void Flush()
         {

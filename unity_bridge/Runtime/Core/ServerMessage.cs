@@ -5,8 +5,7 @@ namespace Vitrine
 {
     /// <summary>
     /// One message of the server, checked; which members are set depends on <see cref="Kind"/>. Data points into the
-    /// bytes
-    /// that were read.
+    /// bytes that were read.
     /// </summary>
     public readonly struct ServerMessage
     {

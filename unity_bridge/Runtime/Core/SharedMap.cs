@@ -8,8 +8,7 @@ namespace Vitrine
 {
     /// <summary>
     /// The mapping of one connection. A slot begins with 64 bytes of header, little-endian: u64 sequence at 0, u32
-    /// length at
-    /// 8; its payload follows. Lives until the connection and every reply that still reads from it let go.
+    /// length at 8; its payload follows. Lives until the connection and every reply that still reads from it let go.
     /// </summary>
     internal sealed unsafe class SharedMap
     {
@@ -109,8 +108,7 @@ namespace Vitrine
 
         /// <summary>
         /// Copies a slot's payload to private memory. Throws <see cref="VitrineException"/> (<c>bad_request</c>) when
-        /// the
-        /// header does not fit the reference before or after.
+        /// the header does not fit the reference before or after.
         /// </summary>
         internal void Read(in ShmReference reference, byte* target)
         {

@@ -4,8 +4,7 @@ namespace Vitrine
 {
     /// <summary>
     /// Who owns which slot of the shared memory: the client's own ones that are free to write, and the server's ones
-    /// that
-    /// the client still reads.
+    /// that the client still reads.
     /// </summary>
     internal sealed class SlotBook
     {

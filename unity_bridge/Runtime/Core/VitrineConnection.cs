@@ -19,8 +19,7 @@ namespace Vitrine
 
     /// <summary>
     /// A connection to the server that is made again by itself when it is lost: every call open at that moment fails
-    /// with
-    /// <c>unavailable</c>. All members may be used from any thread.
+    /// with <c>unavailable</c>. All members may be used from any thread.
     /// </summary>
     public sealed class VitrineConnection : IDisposable
     {
@@ -37,6 +36,7 @@ namespace Vitrine
         private VitrineException _lastError;
         private Link _link;
         private int _closed;
+        private volatile ConnectionState _state;
 
         private VitrineConnection(VitrineOptions options, bool persistent)
         {
@@ -53,7 +53,10 @@ namespace Vitrine
         public event Action<string, WireMap> NoteReceived;
 
         /// <summary>Where the connection stands.</summary>
-        public ConnectionState State { get; private set; }
+        public ConnectionState State
+        {
+            get { return _state; }
+        }
 
         /// <summary>Why it does not stand; null when it does.</summary>
         public VitrineException LastError
@@ -83,8 +86,7 @@ namespace Vitrine
 
         /// <summary>
         /// Connects once. Throws <see cref="VitrineException"/> when there is no server or it refuses; a connection
-        /// that stood
-        /// is made again by itself until disposal.
+        /// that stood is made again by itself until disposal.
         /// </summary>
         public static async Task<VitrineConnection> ConnectAsync(
             VitrineOptions options = null, CancellationToken cancel = default(CancellationToken))
@@ -127,10 +129,8 @@ namespace Vitrine
 
         /// <summary>
         /// Calls an op that has one answer. The reply is private memory; dispose it so that the memory is used again.
-        /// The task
-        /// ends with <see cref="VitrineException"/>, or as cancelled when <paramref name="cancel"/> is: that stops the
-        /// work at
-        /// the server too. Arguments may be changed again when this returns.
+        /// The task ends with <see cref="VitrineException"/>, or as cancelled when <paramref name="cancel"/> is: that
+        /// stops the work at the server too. Arguments may be changed again when this returns.
         /// </summary>
         public Task<VitrineReply> CallAsync(
             string op, WireMap arguments = null, CancellationToken cancel = default(CancellationToken),
@@ -154,8 +154,8 @@ namespace Vitrine
         }
 
         /// <summary>
-        /// Opens a call that answers in parts. The stream ends with <paramref name="cancel"/>; errors as for
-        /// <see cref="CallAsync"/>.
+        /// Opens a call that answers in parts. The stream ends with <paramref name="cancel"/>; errors as for <see
+        /// cref="CallAsync"/>.
         /// </summary>
         public Task<VitrineStream> OpenAsync(
             string op, WireMap arguments = null, CancellationToken cancel = default(CancellationToken),
@@ -312,11 +312,11 @@ namespace Vitrine
 
         private void SetState(ConnectionState state)
         {
-            if (State == state)
+            if (_state == state)
             {
                 return;
             }
-            State = state;
+            _state = state;
             Action<ConnectionState> changed = StateChanged;
             if (changed != null)
             {

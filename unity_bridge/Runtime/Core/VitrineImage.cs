@@ -4,8 +4,7 @@ namespace Vitrine
 {
     /// <summary>
     /// A picture of a reply, checked but not yet copied: raw pixels may still lie in shared memory. Valid until the
-    /// reply is
-    /// disposed. sRGB, straight alpha, rows tight.
+    /// reply is disposed. sRGB, straight alpha, rows tight.
     /// </summary>
     public readonly unsafe struct VitrineImage
     {

@@ -61,10 +61,8 @@ namespace Vitrine
 
         /// <summary>
         /// True: what awaits a call without a synchronization context goes on at once on the receiving thread, which
-        /// saves a
-        /// hop but must not block there. False: on the thread pool. Code that awaits on Unity's main thread comes back
-        /// there
-        /// either way.
+        /// saves a hop but must not block there. False: on the thread pool. Code that awaits on Unity's main thread
+        /// comes back there either way.
         /// </summary>
         public bool InlineContinuations { get; set; } = true;
 

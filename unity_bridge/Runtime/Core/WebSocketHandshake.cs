@@ -45,8 +45,7 @@ namespace Vitrine
 
         /// <summary>
         /// Checks the server's answer. Throws <see cref="VitrineException"/> (<c>unavailable</c>) when it is not the
-        /// one that
-        /// the request calls for.
+        /// one that the request calls for.
         /// </summary>
         internal void Check(byte[] buffer, int headBytes)
         {

@@ -15,8 +15,7 @@ namespace Vitrine
 
         /// <summary>
         /// Writes a value. Throws <see cref="VitrineException"/> (<c>bad_request</c>) for a number that is NaN or
-        /// infinite
-        /// and for a tree deeper than <see cref="MsgPackReader.MaxDepth"/>.
+        /// infinite and for a tree deeper than <see cref="MsgPackReader.MaxDepth"/>.
         /// </summary>
         public static void Write(MsgPackWriter writer, in WireValue value)
         {
@@ -25,9 +24,8 @@ namespace Vitrine
 
         /// <summary>
         /// Reads one value; binary is copied. Throws <see cref="MsgPackException"/> for what is malformed, nested too
-        /// deep,
-        /// has more than <see cref="MaxNodes"/> values, a key that is not text, or an extension that the wire does not
-        /// use.
+        /// deep, has more than <see cref="MaxNodes"/> values, a key that is not text, or an extension that the wire
+        /// does not use.
         /// </summary>
         public static WireValue Read(ref MsgPackReader reader)
         {

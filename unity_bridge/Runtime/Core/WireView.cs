@@ -5,8 +5,7 @@ namespace Vitrine
 {
     /// <summary>
     /// Looks into one msgpack value where it lies, without building objects; valid as long as the reply that it came
-    /// from
-    /// is not disposed. Accessors throw <see cref="MsgPackException"/> for another type than asked for.
+    /// from is not disposed. Accessors throw <see cref="MsgPackException"/> for another type than asked for.
     /// </summary>
     public readonly struct WireView
     {
