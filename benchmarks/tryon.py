@@ -164,6 +164,7 @@ async def _kills(report: Report, vitrine: Vitrine, bank: Bank, options: argparse
     kills = await recovery.kill_workers(vitrine, bank, count=options.kills, pause_s=options.kill_pause, told=told)
     back, failed = summarise(kills.answered_ms), summarise(kills.failed_ms)
     report.rows += [Row("kill until the stream fails", "ms", failed), Row("kill until the next answer", "ms", back)]
+    report.details["kills_ms"] = {"failed": kills.failed_ms, "answered": kills.answered_ms}
     other = sum(code != "unavailable" for code in kills.codes)
     report.values["seconds between kills"] = (time.monotonic() - started) / options.kills
     report.checks += [

@@ -1,7 +1,7 @@
 """Draws the four sample products: pictures with alpha, part masks, and nothing else.
 
-Run as `python -m export.world.draw_samples OUT`. Everything is drawn from curves at twice the size and reduced; the same
-numpy and OpenCV give the same pixels. Picture coordinates are pixels from the top left corner.
+Run as `python -m export.world.draw_samples OUT`. Everything is drawn from curves at twice the size and
+reduced; the same numpy and OpenCV give the same pixels. Picture coordinates are pixels from the top left corner.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _LONG_UNDER: list[Point] = [(88, 584), (106, 470), (124, 360), (142, 290), (160,
 
 def draw_tee() -> tuple[Image, Image]:
     """RGBA picture and RGB part map of a cream tee with navy stripes."""
-    outline, inside = _silhouette(_SHORT_SLEEVE, _SHORT_CUFF, _SHORT_UNDER)
+    inside = _silhouette(_SHORT_SLEEVE, _SHORT_CUFF, _SHORT_UNDER)
     height = _torso_folds() + _mirrored([((140, 130), (78, 270), 12, 2.6), ((168, 160), (112, 290), 9, -2.4)])
     stripes = _stripes(height) * (1 - _collar(13))
     stripes *= 1 - _near_edge(_pair(_SHORT_CUFF), 8)
@@ -43,7 +43,7 @@ def draw_tee() -> tuple[Image, Image]:
 
 def draw_sweatshirt() -> tuple[Image, Image]:
     """RGBA picture and RGB part map of a sage sweatshirt with a sunrise print."""
-    _, inside = _silhouette(_LONG_SLEEVE, _LONG_CUFF, _LONG_UNDER)
+    inside = _silhouette(_LONG_SLEEVE, _LONG_CUFF, _LONG_UNDER)
     sleeve_folds = [
         ((126, 190), (92, 330), 13, 3.0),
         ((66, 330), (128, 380), 12, -3.2),
@@ -70,14 +70,13 @@ def _pair(points: Sequence[Point]) -> list[list[Point]]:
     return [list(points), _flip(points)]
 
 
-def _silhouette(
-    sleeve: list[Point], cuff: list[Point], under: list[Point]
-) -> tuple[NDArray[np.float64], Plane]:
+def _silhouette(sleeve: list[Point], cuff: list[Point], under: list[Point]) -> Plane:
+    """Coverage 0..1 of the whole garment; the right half mirrors the left."""
     left = [curve(part) for part in (_SHOULDER, sleeve, cuff, under, _SIDE, _HEM)]
     side = np.vstack(left)
     other = side[::-1] * (-1, 1) + (SIZE, 0)
     outline = np.vstack([side, other, curve(NECK)[::-1]])
-    return outline, fill(outline, SIZE)
+    return fill(outline, SIZE)
 
 
 def _torso_folds() -> Plane:

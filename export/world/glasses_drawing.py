@@ -64,7 +64,9 @@ def _lenses(half: list[Point]) -> Plane:
     return _cropped(np.maximum(*(fill(_lens_curve(half, right=right), SIZE) for right in (False, True))))
 
 
-def _front(half: list[Point], wing: list[Point], *, rim: tuple[float, float], bridge: list[Point], thick: float) -> Plane:
+def _front(
+    half: list[Point], wing: list[Point], *, rim: tuple[float, float], bridge: list[Point], thick: float
+) -> Plane:
     """Rims, bridge and end pieces; `rim` is the width below and at the brow, which is heavier, as acetate is cut."""
     lens = _lenses(half)
     away = cv2.distanceTransform((lens < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / OVERSAMPLING

@@ -67,7 +67,10 @@ class Ease:
 
 @dataclass(frozen=True, slots=True)
 class TopAsset:
-    """A top seen from the front, without what lies behind the neck. `picture` RGBA, `parts` bits of torso and sleeves."""
+    """A top seen from the front, without what lies behind the neck.
+
+    `picture` RGBA, `parts` bits of torso and sleeves.
+    """
 
     picture: Picture
     parts: NDArray[np.uint8]

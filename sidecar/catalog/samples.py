@@ -141,7 +141,7 @@ def top_asset(found: TopRecord, *, size: str, rgb: tuple[int, int, int] | None) 
 def recolour(
     pixels: Picture, cover: NDArray[np.float32], base: tuple[int, int, int], rgb: tuple[int, int, int]
 ) -> Picture:
-    """The RGBA picture with `base` turned to `rgb` where `cover` (0..1) says so; folds keep their relative brightness."""
+    """The RGBA picture with `base` turned to `rgb` where `cover` (0..1) says so; folds keep their brightness."""
     shade = pixels[..., :3].astype(np.float32) / np.maximum(np.array(base, np.float32), 12)
     tinted = np.clip(shade, 0, 3) * np.array(rgb, np.float32)
     # A dark frame's highlights are light added, not fabric: keep a little of what a pure product would lose.

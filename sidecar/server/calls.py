@@ -148,8 +148,9 @@ class Calls:
         """The B calls that a lane's worker holds state for."""
         return [call for call in self._open.values() if call.rule.lane == lane and call.rule.kind == "B"]
 
-    def stop(self, call: OpenCall, error: VitrineError | None) -> None:
-        """Ends a call before its time at every layer; without an error the peer has been told already, or is gone."""
+    def stop(self, call: OpenCall, error: VitrineError | None, *, code: str = Cancelled.code) -> None:
+        """Ends a call before its time at every layer; without an error the peer has been told already, or is gone, and
+        `code` is what is counted."""
         if not call.live:
             return
         for dropped in self.scheduler.withdraw(call):
@@ -161,7 +162,7 @@ class Calls:
         if error is not None:
             self.fail(call, error)
         else:
-            self._forget(call, "cancelled")
+            self._forget(call, code)
 
     def cancel(self, call: OpenCall) -> None:
         """The peer's `cancel`."""

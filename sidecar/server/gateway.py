@@ -271,7 +271,7 @@ class Gateway:
         """The session has failed the call already; its work stops."""
         call = self._calls.find(connection, violation.id)
         if call is not None:
-            self._calls.stop(call, None)
+            self._calls.stop(call, None, code=BadRequest.code)
         self._models.drop(connection, violation.id)
 
     def _refuse_refs(self, connection: Connection, refs: list[Any]) -> None:

@@ -1,7 +1,7 @@
 """A body as a garment meets it: its axes, its sizes, and how far its silhouette reaches.
 
-Picture pixels throughout. `left` and `right` here are the viewer's: for a person who faces the camera, the viewer's left
-is the person's right side.
+Picture pixels throughout. `left` and `right` here are the viewer's: for a person who faces the camera, the viewer's
+left is the person's right side.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ _GUIDE_NOISE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """Shoulder, elbow and wrist; `side` -1 on the viewer's left, 1 on the right; `sure` (2,) 0..1 of
-    elbow and wrist; `radius` of the clothed arm above the elbow, `bulge` of the silhouette beyond the bone just under the
-    shoulder."""
+    """Shoulder, elbow and wrist, and the middle of the knuckles; `side` -1 on the viewer's left, 1 on the right.
+
+    `sure` (2,) 0..1 of elbow and wrist; `radius` of the clothed arm above the elbow, `bulge` of the silhouette beyond
+    the bone just under the shoulder.
+    """
 
     side: int
     shoulder: Points
@@ -59,8 +61,8 @@ class Body:
     chin: Points
     face_width: float
     reach: Points
-    """(8,) how far the silhouette goes, in shoulder widths: tips of both shoulders, sides at the armpits and waist, and up
-    from the middle of each shoulder."""
+    """(8,) how far the silhouette goes, in shoulder widths: tips of both shoulders, sides at the armpits and at the
+    waist, and up from the middle of each shoulder."""
 
     def at(self, across: float, down: float) -> Points:
         """The position that many shoulder widths right of and below the middle of the shoulders."""
@@ -78,7 +80,7 @@ def person_mask(pose: Pose, small: Rgb) -> Mask:
     half = np.diag([1 / MASK_STEP, 1 / MASK_STEP, 1.0]) @ full
     soft = 255.0 / (1.0 + np.exp(-np.clip(pose.mask, -20, 20)))
     extent = small.shape[1], small.shape[0]
-    placed = cv2.warpAffine(soft.astype(np.uint8), half[:2], extent, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    placed = cv2.warpAffine(soft.astype(np.uint8), half[:2], extent, flags=cv2.INTER_LINEAR)
     return guided(np.asarray(placed, np.uint8), small)
 
 
@@ -157,9 +159,7 @@ def _arm(pose: Pose, person: Mask, side: int, across: Points, down: Points, widt
     return Arm(side, shoulder, elbow, wrist, fingers, sure, radius, bulge)
 
 
-def _head(
-    pose: Pose, face: Face | None, middle: Points, down: Points, width: float
-) -> tuple[Points, float]:
+def _head(pose: Pose, face: Face | None, middle: Points, down: Points, width: float) -> tuple[Points, float]:
     if face is not None:
         across = float(np.linalg.norm(face.points[LEFT_CHEEK] - face.points[RIGHT_CHEEK]))
         return face.points[CHIN, :2], across

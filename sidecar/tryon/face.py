@@ -1,6 +1,6 @@
 """Face landmarks and irises the way MediaPipe's own loop gives them.
 
-Source: MediaPipe's `face_landmark_front_cpu` and `iris_landmark` graphs, Face Mesh V1 and Iris model cards (Apache-2.0).
+Source: MediaPipe's `face_landmark_front_cpu` and `iris_landmark` graphs, Face Mesh and Iris model cards (Apache-2.0).
 """
 
 from __future__ import annotations

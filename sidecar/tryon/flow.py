@@ -5,6 +5,8 @@ Source: pyramidal Lucas-Kanade (Bouguet 2000); a similarity is fitted robustly t
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 
@@ -26,14 +28,16 @@ def motions(before: Mask, after: Mask, groups: list[Points], *, step: int) -> li
         return [None for _ in groups]
     points = (np.concatenate(groups) / step).astype(np.float32)[:, None]
     moved, found, error = cv2.calcOpticalFlowPyrLK(
-        before, after, points, None, winSize=_WINDOW, maxLevel=_LEVELS  # type: ignore[call-overload]
+        before,
+        after,
+        points,
+        None,
+        winSize=_WINDOW,
+        maxLevel=_LEVELS,  # type: ignore[call-overload]
     )
     good = (found[:, 0] == 1) & (error[:, 0] < _MAX_ERROR)
     edges = np.cumsum([0, *counts])
-    return [
-        _similarity(points[a:b, 0][good[a:b]] * step, moved[a:b, 0][good[a:b]] * step)
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    return [_similarity(points[a:b, 0][good[a:b]] * step, moved[a:b, 0][good[a:b]] * step) for a, b in pairwise(edges)]
 
 
 def _similarity(start: Points, end: Points) -> Matrix | None:

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from .arrays import Points
 from .face import LEFT_INNER, LEFT_OUTER, RIGHT_INNER, RIGHT_OUTER, Face
 
-# Points that hardly move with the mouth, jaw or brows, and their weights, as MediaPipe's face geometry chooses them,
-# without those on mouth and jaw.
-_STABLE: tuple[int, ...] = (6, 10, 33, 54, 67, 117, 119, 121, 127, 129, 133, 143, 147, 198, 263, 284, 297, 346, 348, 350, 356, 358, 362)
-_STABLE += (372, 376, 420, 168, 197, 195)
-_EYES = (RIGHT_OUTER, RIGHT_INNER, LEFT_INNER, LEFT_OUTER, 168)
+# Points that hardly move: those that MediaPipe's face geometry fits, without mouth and jaw, and with the nose's bridge.
+_STABLE = [
+    6, 10, 33, 54, 67, 117, 119, 121, 127, 129, 133, 143, 147, 168, 195, 197, 198, 263, 284, 297, 346, 348, 350, 356,
+    358, 362, 372, 376, 420,
+]  # fmt: skip
+_EYES = [RIGHT_OUTER, RIGHT_INNER, LEFT_INNER, LEFT_OUTER, 168]
 _VIEW_DISTANCE_CM = 60.0
 
 
@@ -34,10 +35,10 @@ class CanonicalFace:
 @lru_cache(maxsize=1)
 def canonical_face() -> CanonicalFace:
     """The metric model of an average face, in the axes of the screen."""
-    with resources.as_file(resources.files(__package__) / "data" / "canonical_face.npz") as path:
-        with np.load(path, allow_pickle=False) as data:
-            vertices = data["vertices_cm"].astype(np.float64) * (1, -1, -1)
-            return CanonicalFace(vertices, data["triangles"].astype(np.int64))
+    source = resources.files(__package__) / "data" / "canonical_face.npz"
+    with source.open("rb") as file, np.load(file, allow_pickle=False) as data:
+        vertices = data["vertices_cm"].astype(np.float64) * (1, -1, -1)
+        return CanonicalFace(vertices, data["triangles"].astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,8 @@ class HeadPose:
 
 def fit(face: Face) -> HeadPose:
     """The similarity that lays the stable canonical points over the observed ones, then centres the eyes exactly."""
-    model = canonical_face().vertices[list(_STABLE)]
-    seen = face.points[list(_STABLE)]
+    model = canonical_face().vertices[_STABLE]
+    seen = face.points[_STABLE]
     model_mean, seen_mean = model.mean(axis=0), seen.mean(axis=0)
     centred = model - model_mean
     left, values, right = np.linalg.svd((seen - seen_mean).T @ centred)
@@ -78,8 +79,7 @@ def fit(face: Face) -> HeadPose:
     scale = float((values * sign).sum() / (centred**2).sum())
     origin = seen_mean - scale * rotation @ model_mean
     pose = HeadPose(scale, rotation, origin)
-    eyes = list(_EYES)
-    residual = (face.points[eyes] - pose.place(canonical_face().vertices[eyes])).mean(axis=0)
+    residual = (face.points[_EYES] - pose.place(canonical_face().vertices[_EYES])).mean(axis=0)
     return HeadPose(scale, rotation, origin + residual)
 
 

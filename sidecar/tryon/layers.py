@@ -14,7 +14,6 @@ from .glasses import PreparedGlasses
 from .results import REASONS, Reason
 from .top import PreparedTop
 
-
 Kind = Literal["glasses", "top"]
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
@@ -57,7 +56,8 @@ def resolve(
 def from_product(product: str, *, size: str | None = None, colour: str | None = None) -> Layer:
     """A product in a size of its chart and one of its colours, or a colour `#rrggbb`.
 
-    A size that the product does not come in gives a layer with the reason `bad_size`. Raises `UnknownProduct`, `BadLayer`.
+    A size that the product does not come in gives a layer with the reason `bad_size`.
+    Raises `UnknownProduct`, `BadLayer`.
     """
     try:
         record = samples.record(product)

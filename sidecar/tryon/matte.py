@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -23,8 +24,8 @@ _MIN_ELBOW, _MIN_WRIST = 0.4, 0.25
 
 @dataclass(frozen=True, slots=True)
 class Matte:
-    """(H/2, W/2) uint8: `garment` where a top may show at all, `head` face and hair, `arms` where bare arms hide its torso
-    (a sleeve lies over them)."""
+    """(H/2, W/2) uint8: `garment` where a top may show at all, `head` face and hair, `arms` where bare arms hide its
+    torso (a sleeve lies over them)."""
 
     garment: Mask
     head: Mask
@@ -88,7 +89,7 @@ def _draw_arm(arms: Mask, arm: Arm, sleeve: Sleeve | None) -> None:
     bone = arm.elbow - arm.shoulder
     length = float(np.linalg.norm(bone)) + 1e-6
     outward = arm.side * np.array([bone[1], -bone[0]]) / length
-    for index, (first, second) in enumerate(zip(points[:-1], points[1:], strict=True)):
+    for index, (first, second) in enumerate(pairwise(points)):
         # A forearm hangs in its sleeve: the bone lies nearer to the inner edge of the cloth than to the outer.
         shift = 0.25 * arm.radius * outward if index == 1 else 0.0
         width = 0.65 if index == 2 or long_sleeve else 0.95 - 0.2 * index

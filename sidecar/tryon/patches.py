@@ -38,7 +38,7 @@ def pyramid(picture: Rgba) -> tuple[Rgba, ...]:
 
 
 def level_for(shrink: float) -> int:
-    """Which level to sample a picture from that is drawn `shrink` times smaller: bilinear sampling must skip no pixels."""
+    """Which level to sample a picture from that is drawn `shrink` times smaller, so that no pixels are skipped."""
     return int(np.clip(np.floor(np.log2(max(shrink, 1.0)) + 0.35), 0, _LEVELS - 1))
 
 

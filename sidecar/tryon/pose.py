@@ -12,6 +12,7 @@ import numpy as np
 from . import detection
 from .arrays import Infer, Points, Rgb, Tensor
 from .roi import Roi, crop, from_alignment, from_box, project, tensor
+from .smoothing import OneEuro
 
 NOSE = 0
 LEFT_EAR, RIGHT_EAR = 7, 8
@@ -35,7 +36,8 @@ class Pose:
     """A body in picture pixels. Left and right are the person's own.
 
     `points` (33, 3): x, y, and z away from the camera relative to the hips; `visibility` (33,) 0..1; `presence` 0..1;
-    `mask` (256, 256) float32 logits of the person inside `roi`.
+    `mask` (256, 256) float32 logits of the person inside `roi`; `alignment` (2, 2) the middle of the hips and a point
+    on the circle around the whole body, from which the next region is taken.
     """
 
     points: Points
@@ -43,48 +45,68 @@ class Pose:
     presence: float
     mask: Tensor
     roi: Roi
-    next_roi: Roi
+    alignment: Points
 
 
 class PoseTracker:
-    """Follows one body through a stream; the detector runs only when the body is lost."""
+    """Follows one body through a stream; the detector runs only when the body is lost.
+
+    The region is steadied by its own One-Euro filter, as in MediaPipe; the landmarks are not filtered here.
+    """
 
     def __init__(self, *, detector: Infer, landmarks: Infer) -> None:
         self._detector = detector
         self._landmarks = landmarks
+        self._steady = OneEuro(min_cutoff_hz=0.01, beta=10.0, eager=False)
         self._roi: Roi | None = None
 
     def reset(self) -> None:
         """Forgets the body: the next frame starts with the detector."""
         self._roi = None
+        self._steady.reset()
 
-    def update(self, image: Rgb) -> Pose | None:
-        """The body in a picture (H, W, 3), None where none is sure enough."""
+    def update(self, image: Rgb, t_us: int) -> Pose | None:
+        """The body in a picture (H, W, 3) taken at `t_us` microseconds, None where none is sure enough."""
         roi = self._roi or self._detect(image)
         pose = landmarks_in(self._landmarks, image, roi) if roi else None
-        self._roi = pose.next_roi if pose else None
+        self._expect(pose, t_us)
         return pose
 
-    def settle(self, image: Rgb, *, rounds: int) -> Pose | None:
+    def settle(self, image: Rgb, t_us: int, *, rounds: int) -> Pose | None:
         """As `update`, but a new body is looked at `rounds` times more in the same picture.
 
-        The detector's region is rough where hips are out of sight; a stream that stood still would find its way to a
-        better one in ten frames or so. Going twice as far as each round says takes a third of them.
+        The detector's region is rough where hips are out of sight. Unfiltered, a stream that stood still would find its
+        way to a better one in ten frames or so; going twice as far as each round says takes a third of them.
         """
-        fresh = self._roi is None
-        pose = self.update(image)
-        for _ in range(rounds if fresh else 0):
+        if self._roi is not None:
+            return self.update(image, t_us)
+        roi = self._detect(image)
+        pose = landmarks_in(self._landmarks, image, roi) if roi else None
+        for _ in range(rounds):
             if pose is None:
                 break
-            self._roi = pose.roi.towards(pose.next_roi, 2.0)
-            pose = self.update(image)
+            pose = landmarks_in(self._landmarks, image, pose.roi.towards(region_of(pose.alignment), 2.0))
+        self._expect(pose, t_us)
         return pose
+
+    def _expect(self, pose: Pose | None, t_us: int) -> None:
+        """Sets where the next frame looks."""
+        if pose is None:
+            self.reset()
+            return
+        reach = 2 * float(np.linalg.norm(pose.alignment[1] - pose.alignment[0])) + 1e-6
+        self._roi = region_of(self._steady(pose.alignment, t_us, object_size=reach))
 
     def _detect(self, image: Rgb) -> Roi | None:
         found = detection.detect(self._detector, detection.POSE, image)
         if not found:
             return None
-        return from_alignment(found[0].keypoints[0], found[0].keypoints[1], scale=_ROI_SCALE)
+        return region_of(found[0].keypoints)
+
+
+def region_of(alignment: Points) -> Roi:
+    """The region of a body: upright along its alignment points, a quarter larger than the circle around it."""
+    return from_alignment(alignment[0], alignment[1], scale=_ROI_SCALE)
 
 
 def face_region(pose: Pose) -> Roi | None:
@@ -113,9 +135,9 @@ def landmarks_in(infer: Infer, image: Rgb, roi: Roi) -> Pose | None:
     local = raw[:, :3].copy()
     local[:, :2] = refine(local[:, :2], out["heatmap"][0])
     placed = project(local, roi, INPUT_SIZE)
-    following = from_alignment(placed[_BODY_POINTS], placed[_BODY_POINTS + 1], scale=_ROI_SCALE)
     visibility = 1.0 / (1.0 + np.exp(-raw[:_BODY_POINTS, 3]))
-    return Pose(placed[:_BODY_POINTS], visibility, presence, out["mask"][0, :, :, 0], roi, following)
+    alignment = placed[_BODY_POINTS : _BODY_POINTS + 2, :2]
+    return Pose(placed[:_BODY_POINTS], visibility, presence, out["mask"][0, :, :, 0], roi, alignment)
 
 
 def refine(points: Points, heatmap: Tensor) -> Points:

@@ -46,7 +46,7 @@ class GlassesFit(Struct, frozen=True):
 
 
 class TopSize(Struct, frozen=True):
-    """How the size differs from the product's base size (factors), and the shoulders' estimated width, joint to joint."""
+    """How the size differs from the product's base size (factors), and the estimated width of the shoulders' joints."""
 
     size: str | None
     width: float

@@ -31,7 +31,6 @@ class Roi:
         half = size / 2
         return np.array([[cos, -sin, self.x - half * (cos - sin)], [sin, cos, self.y - half * (sin + cos)]])
 
-
     def towards(self, other: Roi, share: float) -> Roi:
         """The region that lies `share` of the way to another, its side changed by at most a third."""
         side = min(max(self.side + share * (other.side - self.side), 0.7 * self.side), 1.35 * self.side)
@@ -44,9 +43,9 @@ def letterbox(width: int, height: int) -> Roi:
 
 
 def crop(image: Rgb, roi: Roi, size: int, *, border: int = cv2.BORDER_REPLICATE) -> Rgb:
-    """(size, size, 3) uint8: the region, bilinear; `border` says what lies outside the picture (zeros for detectors)."""
+    """(size, size, 3) uint8: the region, bilinear; `border` is what lies outside the picture (zeros for detectors)."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(image, roi.matrix(size), (size, size), flags=flags, borderMode=border)  # type: ignore[return-value]
+    return np.asarray(cv2.warpAffine(image, roi.matrix(size), (size, size), flags=flags, borderMode=border), np.uint8)
 
 
 def tensor(pixels: Rgb, *, low: float = 0.0) -> Tensor:

@@ -62,9 +62,9 @@ class TryOnSession:
         """One frame dressed.
 
         `rgb` (H, W, 3) uint8 sRGB, top row first; `t_us` capture time in microseconds. `composite` answers (H, W, 3),
-        `overlay` (H, W, 4) with straight alpha; `mirror` flips the answer left to right. Where nothing can be shown the
-        frame comes back as it was (an overlay empty) with a reason and confidence 0. `out` receives the picture if given.
-        Raises `Stopped` when asked to stop.
+        `overlay` (H, W, 4) with straight alpha; `mirror` flips the answer left to right. Where nothing can be shown
+        the frame comes back as it was (an overlay empty) with a reason and confidence 0. `out` receives the picture if
+        given. Raises `Stopped` when asked to stop.
         """
         dressed = self._dress(rgb, t_us, should_stop or self._should_stop)
         image = _composite(rgb, dressed) if output == "composite" else _overlay(rgb.shape, dressed)

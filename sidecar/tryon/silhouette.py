@@ -57,7 +57,8 @@ def glasses(image: Rgba) -> GlassesAsset | None:
         return None
     middle, lens = width / 2, 0.52 * height
     places: list[Place] = [
-        (middle, 0.3 * height), (0.255 * width, lens), (0.745 * width, lens), (0.0, 0.3 * height), (width, 0.3 * height),
+        (middle, 0.3 * height), (0.255 * width, lens), (0.745 * width, lens),
+        (0.0, 0.3 * height), (width, 0.3 * height),
     ]  # fmt: skip
     return GlassesAsset(front, _plain_temple(front), _GLASSES_MM, *places)
 
@@ -107,7 +108,7 @@ def landmarks(solid: NDArray[np.bool_]) -> TopLandmarks | None:
     waist = _run_around(solid, waist_level, width // 2) or hem
     waist = max(waist[0], left_x - 8), min(waist[1], right_x + 8)
     tips = [(float(x), float(upper[int(np.clip(x, 0, width - 1))])) for x in (left_x, right_x)]
-    sleeves = [_sleeve(solid, tip, (x, level), side) for tip, x, side in zip(tips, (left_x, right_x), (-1, 1), strict=True)]
+    sleeves = [_sleeve(solid, tips[0], (left_x, level), -1), _sleeve(solid, tips[1], (right_x, level), 1)]
     bottom = float(np.flatnonzero(solid[:, width // 2]).max())
     return TopLandmarks(
         neck_left=neck[0], neck_centre=neck[1], neck_right=neck[2], shoulder_left=tips[0], shoulder_right=tips[1],

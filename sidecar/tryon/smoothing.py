@@ -17,13 +17,22 @@ Values = NDArray[np.float64]
 class OneEuro:
     """Filters an array of values over time. `min_cutoff_hz` at rest, `beta` opens it with speed.
 
-    Speed is in object sizes a second, so one setting serves near and far. Time is passed in; it never reads a clock.
+    Speed is in object sizes a second, so one setting serves near and far. Time is passed in; it never reads a clock. An
+    `eager` filter is nearly the mean of its first values, which are the least sure, until there are enough of them.
     """
 
-    def __init__(self, *, min_cutoff_hz: float = 0.05, beta: float = 80.0, derivative_cutoff_hz: float = 1.0) -> None:
+    def __init__(
+        self,
+        *,
+        min_cutoff_hz: float = 0.05,
+        beta: float = 80.0,
+        derivative_cutoff_hz: float = 1.0,
+        eager: bool = True,
+    ) -> None:
         self._min_cutoff_hz = min_cutoff_hz
         self._beta = beta
         self._derivative_cutoff_hz = derivative_cutoff_hz
+        self._eager = eager
         self._raw: Values | None = None
         self._value: Values | None = None
         self._speed: Values | None = None
@@ -44,9 +53,7 @@ class OneEuro:
             self._raw, self._value = move(self._raw), move(self._value)
         return self._value
 
-    def __call__(
-        self, values: Values, t_us: int, *, object_size: float, beta: float | Values | None = None
-    ) -> Values:
+    def __call__(self, values: Values, t_us: int, *, object_size: float, beta: float | Values | None = None) -> Values:
         """The filtered values. `t_us` in microseconds; a time that does not advance returns the input unchanged.
 
         `object_size` in the unit of the values, > 0; `beta` for this step, one or one a value.
@@ -60,9 +67,10 @@ class OneEuro:
         speed = (values - self._raw) / (object_size * period)
         self._speed = self._speed + _alpha(self._derivative_cutoff_hz, period) * (speed - self._speed)
         cutoff = self._min_cutoff_hz + (self._beta if beta is None else beta) * np.abs(self._speed)
-        # The first values are the least sure: until there are enough of them the filter is nearly their mean.
         self._count += 1
-        gain = np.maximum(_alpha(cutoff, period), 1 / (1 + 0.5 * self._count))
+        gain = _alpha(cutoff, period)
+        if self._eager:
+            gain = np.maximum(gain, 1 / (1 + 0.5 * self._count))
         self._value = self._value + gain * (values - self._value)
         self._raw, self._t_us = values, t_us
         return self._value

@@ -29,8 +29,11 @@ class PreparedTop:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """The patches of a top, back to front; `field` is the torso's map (into a copy of the picture reduced by a power of two)
-    and `warped` the unshaded picture, both of one box."""
+    """The patches of a top, back to front.
+
+    `field` is the torso's map, into a copy of the picture reduced by a power of two, and `warped` the unshaded garment,
+    both of one box.
+    """
 
     patches: list[Patch]
     field: Map
@@ -88,8 +91,8 @@ def _box(fit: TopFit, shape: tuple[int, ...]) -> Box | None:
 
 def _level(fit: TopFit) -> int:
     """Which copy of the picture to sample: bilinear sampling must not skip pixels."""
-    shrink = float(np.linalg.norm(fit.source[4] - fit.source[3]) / (np.linalg.norm(fit.target[4] - fit.target[3]) + 1e-6))
-    return level_for(shrink)
+    drawn = float(np.linalg.norm(fit.target[4] - fit.target[3]))
+    return level_for(float(np.linalg.norm(fit.source[4] - fit.source[3])) / max(drawn, 1.0))
 
 
 def _torso(picture: Rgba, field: Map, box: Box) -> Patch:
@@ -175,8 +178,9 @@ def _sample(mask: Mask, patch: Patch) -> Mask:
 def _shade(small: Rgb, cover: matte.Matte, region: tuple[slice, slice]) -> np.ndarray:
     """Brightness factors of the region at about quarter resolution."""
     columns, rows = region
-    half = np.s_[rows.start // MASK_STEP : -(-rows.stop // MASK_STEP), columns.start // MASK_STEP : -(-columns.stop // MASK_STEP)]
-    picture, cloth = small[half], cover.garment[half]
+    top, bottom = rows.start // MASK_STEP, -(-rows.stop // MASK_STEP)
+    left, right = columns.start // MASK_STEP, -(-columns.stop // MASK_STEP)
+    picture, cloth = small[top:bottom, left:right], cover.garment[top:bottom, left:right]
     size = max(2, picture.shape[1] // 2), max(2, picture.shape[0] // 2)
     quarter = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     inside = cv2.resize(cloth, size, interpolation=cv2.INTER_AREA)

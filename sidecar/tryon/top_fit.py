@@ -24,7 +24,7 @@ class Sleeve:
 
 @dataclass(frozen=True, slots=True)
 class TopFit:
-    """`source` (16, 2) picture and `target` (16, 2) frame positions of the torso; sleeves of the viewer's left and right."""
+    """`source` (16, 2) picture and `target` (16, 2) frame positions of the torso; both sleeves."""
 
     source: Points
     target: Points
@@ -155,12 +155,13 @@ def _bulged(source: Points, target: Points, cuff: Points, arm: Arm, outward: Poi
     bone = arm.shoulder + depth * np.array([outward[1], -outward[0]])
     wanted = 1.05 * arm.bulge - float((middle[0] - bone) @ outward)
     middle[0] = middle[0] + float(np.clip(wanted, 0, 0.14 * body.width)) * outward
-    joined = [np.stack([pairs[0], extra, *pairs[1:]]) for pairs, extra in ((source, middle_source), (target, middle))]
-    return Sleeve(joined[0], joined[1], cuff, len(source) > 2)
+    picture = np.stack([source[0], middle_source, *source[1:]])
+    frame = np.stack([target[0], middle, *target[1:]])
+    return Sleeve(picture, frame, cuff, len(source) > 2)
 
 
 def _armhole(arm: Arm, upper: Points, outward: Points, half: float, armpit: Points, body: Body) -> Points:
-    """The lower end of the armhole: the armpit, or further in where a thick arm hides it (a sleeve must stay convex)."""
+    """The lower end of the armhole: the armpit, or further in where a thick arm hides it: a sleeve is convex."""
     along = upper / (np.linalg.norm(upper) + 1e-6)
     inner = arm.shoulder + 0.36 * body.width * along - half * outward
     hidden = float((armpit - inner) @ outward) > 0

@@ -59,7 +59,9 @@ def spline_map(box: Box, target: Points, source: Points) -> Map:
     across = x + (np.arange(columns) + 0.5) * width / columns - 0.5
     down = y + (np.arange(rows) + 0.5) * height / rows - 0.5
     grid = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
-    values = evaluate(((grid - target[0]) / scale).astype(np.float32), control.astype(np.float32), weights) * size + middle
+    values = (
+        evaluate(((grid - target[0]) / scale).astype(np.float32), control.astype(np.float32), weights) * size + middle
+    )
     coarse = values.reshape(rows, columns, 2).astype(np.float32)
     return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 

@@ -20,8 +20,8 @@ from .roi import Roi
 from .smoothing import OneEuro
 
 POSE_MODEL = "pose-full"
-"""The body model of streams and stills: its elbows and wrists are right where those of pose-lite are not, and running it
-on every second frame keeps both inside the budget."""
+"""The body model of streams and stills: its elbows and wrists are right where those of pose-lite are not, and on every
+second frame it keeps to the budget."""
 
 BODY_MODELS = ("pose-detector", POSE_MODEL)
 FACE_MODELS = ("face-detector", "face-mesh", "iris", "person-segmentation")
@@ -35,8 +35,10 @@ _SOMEONE = 0.06
 _IRIS_SAMPLES = 9
 # A second face counts when its box is at least this share of the largest one's side.
 _RIVAL_SHARE = 0.55
-# How far speed opens the filters: little where flow has carried the past along, so that only noise is left; widely where
-# the models alone tell of motion.
+# As MediaPipe smooths visibilities, at half its frame rate.
+_VISIBILITY_GAIN = 0.2
+# How far speed opens the filters: little where flow has carried the past along, so that only noise is left; widely
+# where the models alone tell of motion.
 _CALM_BETA, _QUICK_BETA = 2.0, 40.0
 # Elbow, wrist and hand on the viewer's left and right.
 _LEFT_LIMB, _RIGHT_LIMB = [14, 16, 18, 20, 22], [13, 15, 17, 19, 21]
@@ -47,8 +49,8 @@ _FLOW_FACE_POINTS = np.arange(4, 468, 19)
 class Sight:
     """What is known of the person in one frame.
 
-    `small` the frame and `person` the person's mask at half resolution; `brightness` 0..1 of its bright parts; `cm_scale` true centimetres in one of the
-    canonical head; `crowded` where more than one person stands out.
+    `small` the frame and `person` the person's mask at half resolution; `brightness` 0..1 of its bright parts;
+    `cm_scale` true centimetres in one of the canonical head; `crowded` where more than one person stands out.
     """
 
     small: Rgb
@@ -154,7 +156,7 @@ class Watcher:
             self._face = replace(self._face, points=self._face.points if carried is None else carried)
 
     def _see_body(self, poses: PoseTracker, frame: Rgb, small: Rgb, t_us: int) -> None:
-        pose = poses.settle(frame, rounds=self._settle_rounds)
+        pose = poses.settle(frame, t_us, rounds=self._settle_rounds)
         if pose is None:
             self._pose = self._person = None
             self._pose_filter.reset()
@@ -162,7 +164,11 @@ class Watcher:
             return
         size = float(np.linalg.norm(pose.points[LEFT_SHOULDER, :2] - pose.points[RIGHT_SHOULDER, :2])) + 1.0
         beta = _betas(self._moved)
-        self._pose = replace(pose, points=self._pose_filter(pose.points, t_us, object_size=4 * size, beta=beta))
+        points = self._pose_filter(pose.points, t_us, object_size=4 * size, beta=beta)
+        visibility = pose.visibility
+        if self._pose is not None:
+            visibility = self._pose.visibility + _VISIBILITY_GAIN * (visibility - self._pose.visibility)
+        self._pose = replace(pose, points=points, visibility=visibility)
         mask = person_mask(pose, small)
         # Half of the last mask steadies the edges; it has been moved along with the body.
         self._person = mask if self._person is None else np.asarray(cv2.addWeighted(mask, 0.5, self._person, 0.5, 0))
@@ -179,13 +185,13 @@ class Watcher:
         self._face = replace(face, points=points)
 
     def _face_hint(self, frame: Rgb) -> Roi | None:
-        """Where the body says that the face is; glasses alone look for a body only now and then, while no face is found."""
+        """Where the body says that the face is; glasses alone look for a body now and then, while there is no face."""
         if self._pose is not None:
             return face_region(self._pose)
         if self._wants_body or self._face is not None or self._count % _ABSENCE_EVERY != 0:
             return None
         poses = PoseTracker(detector=self._models["pose-detector"], landmarks=self._models[POSE_MODEL])
-        pose = poses.update(frame)
+        pose = poses.update(frame, 0)
         self._turned = pose is not None and turned_away(pose)
         return face_region(pose) if pose is not None else None
 
@@ -232,7 +238,7 @@ def crowded(detector: Infer, frame: Rgb) -> bool:
 
 
 def anchors(pose: Pose) -> list[Points]:
-    """Where flow is measured: over the chest (25, 2), and along the arms of the viewer's left and right (15, 2 each)."""
+    """Where flow is measured: over the chest (25, 2) and along the viewer's left and right arm (15, 2 each)."""
     left, right = pose.points[RIGHT_SHOULDER, :2], pose.points[LEFT_SHOULDER, :2]
     across = right - left
     down = np.array([-across[1], across[0]])

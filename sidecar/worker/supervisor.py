@@ -110,6 +110,7 @@ class WorkerHandle:
         self._control: socket.socket | None = None
         self._started_at = 0.0
         self._quick_deaths = 0
+        self._proved = False  # whether this process has answered anything
         self._starting: asyncio.Task[None] | None = None
 
     def start(self, events: Events) -> None:
@@ -195,6 +196,7 @@ class WorkerHandle:
         """One message of the process."""
         if protocol is not self._protocol or self._events is None:
             return
+        self._proved |= isinstance(message, (Answer, Refused))
         if isinstance(message, Answer):
             timings = (message.decode_ms, message.infer_ms, message.encode_ms)
             self._events.worker_answered(message.job, message.body, timings, message.used)
@@ -219,7 +221,7 @@ class WorkerHandle:
         """The data socket closed: the process is gone or as good as gone."""
         if protocol is not self._protocol or self.state == "stopped":
             return
-        young = self._started_at and time.monotonic() - self._started_at < SETTLED_S
+        young = self._started_at and not self._proved and time.monotonic() - self._started_at < SETTLED_S
         self._quick_deaths = self._quick_deaths + 1 if young else 0
         self.state = "restarting"
         self.restarts += 1
@@ -242,6 +244,7 @@ class WorkerHandle:
         data, worker_data = handoff.socket_pair()
         control, worker_control = handoff.socket_pair()
         self._started_at = time.monotonic()
+        self._proved = False
         try:
             # One thread starts every process of this handle: the kernel ends a child with the thread that made it.
             self._process = await loop.run_in_executor(self._spawner, self._spawn, [worker_data, worker_control])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 from make import messages
 from refusals import refused
 
+from sidecar.errors import BY_CODE
 from sidecar.wire import codec
 from sidecar.wire.client_session import ClientSession, ClientState
 from sidecar.wire.messages import CLIENT_TYPES, SERVER_TYPES, Limits, ServerInfo, ShmRef
-from sidecar.wire.ops import KINDS
+from sidecar.wire.ops import KINDS, LATER, OPS
 from sidecar.wire.session import Close, ServerSession, State
 
 HERE = Path(__file__).parent
@@ -64,6 +66,20 @@ def test_every_message_and_every_key_has_a_vector() -> None:
                 if case["from"] == side and case["value"]["t"] == tag:
                     seen |= case["value"].keys()
             assert seen == {"t", *struct.__struct_fields__}, f"{side} {tag}"
+
+
+def test_the_page_for_users_shows_real_bytes_and_misses_nothing() -> None:
+    page = (HERE.parents[1] / "docs" / "wire.md").read_text("utf-8")
+    shown = re.findall(r"^[0-9a-f]{20,}$", page, re.MULTILINE)
+    assert len(shown) >= 5 and set(shown) <= {case["hex"] for case in MESSAGES}
+    for tag, struct in {**CLIENT_TYPES, **SERVER_TYPES}.items():
+        assert f"| `{tag}` |" in page
+        assert all(f"`{field}`" in page for field in struct.__struct_fields__)
+    assert all(f"| `{code}` |" in page for code in BY_CODE)
+    assert all(f"| {code} |" in page for code in (1003, 1008, 1009, 4000, 4001, 4002, 4008))
+    for op, rule in OPS.items():
+        assert re.search(rf"^\| [^|]*`{re.escape(op)}`[^|]*\| {rule.kind} \|", page, re.MULTILINE), op
+    assert all(f"`{op}`" in page for op in LATER)
 
 
 def test_names_are_unique() -> None:

@@ -113,6 +113,12 @@ class Sidecar:
         wait_until(lambda: self.get("/readyz")[0] == 200, timeout=START_S, what="readiness")
         return self
 
+    def working(self) -> Sidecar:
+        """Waits until every worker takes work, whatever of its models failed."""
+        busy = {"ready", "busy"}
+        wait_until(lambda: {row["state"] for row in self.stats()["workers"]} <= busy, timeout=START_S, what="starting")
+        return self
+
     def stats(self) -> dict[str, Any]:
         """The result of `server.stats`, over a connection of its own."""
         with self.client() as client:
@@ -123,6 +129,13 @@ class Sidecar:
         """A worker's process."""
         pids = {row["name"]: row["pid"] for row in self.stats()["workers"]}
         return psutil.Process(pids[name])
+
+    def kill_worker(self, name: str) -> None:
+        """Kills a worker and waits until the gateway has noticed."""
+        before = self.worker(name)
+        before.kill()
+        wait_until(lambda: not alive(before.pid), what="its end")
+        wait_until(lambda: self.get("/readyz")[0] == 503, what="noticing")
 
     @property
     def gateway(self) -> psutil.Process:

@@ -24,6 +24,7 @@ class Heard:
     def __init__(self) -> None:
         self.ready = asyncio.Event()
         self.lost = asyncio.Event()
+        self.refused = asyncio.Event()
         self.said: list[str] = []
 
     def worker_ready(self, name: str) -> None:
@@ -39,7 +40,8 @@ class Heard:
 
     def worker_answered(self, *_: Any) -> None: ...
 
-    def worker_refused(self, *_: Any) -> None: ...
+    def worker_refused(self, *_: Any) -> None:
+        self.refused.set()
 
 
 def settings(**more: Any) -> WorkerSettings:
@@ -92,6 +94,28 @@ def test_one_that_cannot_start_is_tried_again_ever_more_slowly() -> None:
     asyncio.run(main())
     assert [backoff_s(deaths) for deaths in (0, 2, 3, 4, 5)] == [0.0, 0.0, 0.5, 1.0, 2.0]
     assert backoff_s(100) == MAX_BACKOFF_S
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_only_deaths_without_an_answer_slow_the_next_start(answers: bool) -> None:
+    """A worker that is killed again and again in mid-work comes back at once each time."""
+
+    async def main() -> None:
+        handle, heard = WorkerHandle("frame", settings(), warm=[]), Heard()
+        handle.start(heard)
+        for round in range(4):
+            await asyncio.wait_for(heard.ready.wait(), 20)
+            if answers:
+                handle.load(-1 - round, "no-such-model")
+                await asyncio.wait_for(heard.refused.wait(), 5)
+                heard.refused.clear()
+            heard.lost.clear()
+            psutil.Process(handle.pid).kill()
+            await asyncio.wait_for(heard.lost.wait(), 5)
+            assert handle._quick_deaths == (0 if answers else round + 1)
+        await handle.stop()
+
+    asyncio.run(main())
 
 
 def test_an_unloaded_model_is_not_warmed_again() -> None:

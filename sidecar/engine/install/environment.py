@@ -18,6 +18,7 @@ from .errors import InstallError
 
 DOWNLOAD_BYTES = 80_000_000  # about; wheels of export/requirements.txt
 DISK_BYTES = 320_000_000  # about; what they unpack to
+_LAYOUT = b"2"  # changes when an environment is filled in another way, so that older ones are left alone
 _PIP_TIMEOUT_S = 1200.0
 _ENSUREPIP_TIMEOUT_S = 60.0
 _SOURCES = ("*.py", "*.json", "*.txt")
@@ -29,7 +30,7 @@ class BuildEnvironment:
     def __init__(self, parent: Path) -> None:
         self._packages = _package_folder("export").parent
         requirements = (self._packages / "export" / "requirements.txt").read_bytes()
-        key = hashlib.sha256(requirements + sys.version.encode() + sys.executable.encode()).hexdigest()[:12]
+        key = hashlib.sha256(_LAYOUT + requirements + sys.version.encode() + sys.executable.encode()).hexdigest()[:12]
         self.folder = parent / f"environment-{key}"
         self.sources = self.folder / "src"
         self._marker = self.folder / "complete"
@@ -58,7 +59,7 @@ class BuildEnvironment:
         return kept | {"PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def distrust(self) -> None:
-        """A run inside failed, maybe for what is inside (a Python that has moved, a package half deleted): start anew."""
+        """A run inside failed, maybe for what is inside (a Python that moved, a lost package): start anew."""
         self._marker.unlink(missing_ok=True)
 
     def _install(self, stop: threading.Event, note: Callable[[str], None]) -> None:
