@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sets everything up on a machine that has only Python, then runs the demo or the tests.
 
-    python dev.py demo [...]      the main job: try-on pictures, an animation, a latency table (extra words go to the demo)
+    python dev.py demo [...]      the main job: try-on pictures, an animation and a latency table
     python dev.py test [--full]   every check, C# included; --full adds what is too long for every run
     python dev.py bench [...]     the benchmarks (extra words go to python -m benchmarks)
 
@@ -21,8 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-MONO_PACKAGES = ["mono-mcs", "mono-runtime", "libmono-system-core4.0-cil", "libmono-system-runtime4.0-cil"]
-MONO_PACKAGES += ["libmono-system-numerics4.0-cil", "libmono-system-net-http4.0-cil", "libmono-posix4.0-cil"]
+MONO_PACKAGES = ["mono-mcs", "mono-devel"]
 
 
 def main(words: list[str]) -> int:
@@ -59,7 +58,7 @@ def _test(*, full: bool) -> int:
         chosen += ["--ignore=tests/unity"]
     code = _run([python, "-m", "pytest", *chosen])
     if not csharp:
-        print("\n*** C# WAS NOT TESTED: there is no Mono here. Install mono-mcs and mono-runtime, then run this again. ***")
+        print("\n*** C# WAS NOT TESTED: there is no Mono here. Install mono-mcs and mono-devel, run this again. ***")
     return code
 
 

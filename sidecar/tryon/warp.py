@@ -56,14 +56,17 @@ def spline_map(box: Box, target: Points, source: Points) -> Map:
     size = float(np.ptp(source, axis=0).max()) or 1.0
     control, middle = (target - target[0]) / scale, source[0]
     weights = spline(control, (source - middle) / size)
-    across = x + (np.arange(columns) + 0.5) * width / columns - 0.5
-    down = y + (np.arange(rows) + 0.5) * height / rows - 0.5
+    # The kernel has nothing to go on in the outermost cells, so they lie outside the box.
+    edge_x, edge_y = -(-2 * width // columns), -(-2 * height // rows)
+    full_x, full_y = width + 2 * edge_x, height + 2 * edge_y
+    across = x - edge_x + (np.arange(columns) + 0.5) * full_x / columns - 0.5
+    down = y - edge_y + (np.arange(rows) + 0.5) * full_y / rows - 0.5
     grid = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
-    values = (
-        evaluate(((grid - target[0]) / scale).astype(np.float32), control.astype(np.float32), weights) * size + middle
-    )
+    places = ((grid - target[0]) / scale).astype(np.float32)
+    values = evaluate(places, control.astype(np.float32), weights) * size + middle
     coarse = values.reshape(rows, columns, 2).astype(np.float32)
-    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+    field = cv2.resize(coarse, (full_x, full_y), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(field[edge_y : edge_y + height, edge_x : edge_x + width], np.float32)
 
 
 def folded_share(field: Map, inside: NDArray[np.bool_]) -> float:

@@ -28,7 +28,7 @@ class OpRule(Struct, frozen=True):
     pack: str = ""
 
 
-STREAM_MODELS = ("pose-detector", "pose-full", "face-detector", "face-mesh", "iris")
+STREAM_MODELS = ("pose-detector", "pose-full", "face-detector", "face-mesh", "iris", "person-segmentation")
 STILL_MODELS = STREAM_MODELS
 
 OPS: dict[str, OpRule] = {

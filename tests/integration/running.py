@@ -132,10 +132,13 @@ class Sidecar:
 
     def kill_worker(self, name: str) -> None:
         """Kills a worker and waits until the gateway has noticed."""
-        before = self.worker(name)
-        before.kill()
-        wait_until(lambda: not alive(before.pid), what="its end")
-        wait_until(lambda: self.get("/readyz")[0] == 503, what="noticing")
+
+        def restarts() -> int:
+            return next(int(row["restarts"]) for row in self.stats()["workers"] if row["name"] == name)
+
+        before = restarts()
+        self.worker(name).kill()
+        wait_until(lambda: restarts() > before, what="noticing")
 
     @property
     def gateway(self) -> psutil.Process:

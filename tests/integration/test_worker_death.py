@@ -83,7 +83,7 @@ def test_running_calls_fail_and_waiting_ones_are_answered(mortal: Sidecar) -> No
 
 def test_the_other_lane_and_the_gateway_do_not_notice(mortal: Sidecar) -> None:
     with mortal.client() as peer:
-        mortal.worker("general").kill()
+        mortal.kill_worker("general")
         for _ in range(20):
             assert peer.ask("server.echo", ENGINE)["t"] == "done"
             assert peer.ask("server.echo", {"data": 1})["t"] == "done"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from integration.rawpeer import RawPeer
+from integration.running import wait_until
 from server.inside import Inside
 from sidecar.server import calls
 from sidecar.wire.messages import Limits
@@ -48,6 +49,7 @@ def test_bytes_are_let_go_when_the_connection_goes(inside: Inside) -> None:
         client.call("vision.segment", {"image": picture(1 << 20)})
     inside.job(inside.general)
     client.vanish()
+    wait_until(lambda: not inside.connections(), what="noticing")
     inside.answer(inside.general)
     assert inside.gateway._calls._bytes == 0 and inside.gateway._calls._open == {}
 

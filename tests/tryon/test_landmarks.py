@@ -136,7 +136,7 @@ def test_project_undoes_the_crop():
 def test_tensor_ranges():
     pixels = np.array([[[0, 128, 255]]], np.uint8)
     assert np.allclose(roi.tensor(pixels), [[[[0, 128 / 255, 1]]]])
-    assert np.allclose(roi.tensor(pixels, low=-1.0), [[[[-1, 2 * 128 / 255 - 1, 1]]]])
+    assert np.allclose(roi.tensor(pixels, low=-1.0), [[[[-1, 2 * 128 / 255 - 1, 1]]]], atol=1e-6)
 
 
 def test_refinement_moves_to_the_centre_of_heat():
