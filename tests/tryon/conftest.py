@@ -61,7 +61,7 @@ def moved(portrait: Image) -> Moved:
         seed: int = 0,
         size: tuple[int, int] = (640, 480),
     ) -> Image:
-        matrix = matrix_of(scale=scale, turn_deg=turn_deg, dx=dx, dy=dy, size=size)
+        matrix = _matrix(scale=scale, turn_deg=turn_deg, dx=dx, dy=dy, size=size)
         frame = cv2.warpAffine(portrait, matrix, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
         values = frame.astype(np.float32) * light
         values += np.random.default_rng(seed).normal(0, noise, frame.shape) if noise else 0
@@ -70,7 +70,18 @@ def moved(portrait: Image) -> Moved:
     return make
 
 
-def matrix_of(
+@pytest.fixture(scope="session")
+def back_to_portrait() -> Callable[..., NDArray[np.float64]]:
+    """(2, 3) map of frame pixels to the portrait's, for the arguments of `moved`."""
+
+    def make(**change: float) -> NDArray[np.float64]:
+        full = np.vstack([_matrix(**change), [0, 0, 1]])  # type: ignore[arg-type]
+        return np.asarray(np.linalg.inv(full)[:2])
+
+    return make
+
+
+def _matrix(
     *, scale: float = 0.9375, turn_deg: float = 0.0, dx: float = 0.0, dy: float = 0.0, size: tuple[int, int] = (640, 480)
 ) -> NDArray[np.float64]:
     """(2, 3) map of portrait pixels to frame pixels."""
