@@ -34,7 +34,7 @@ def fill(outline: NDArray[np.float64], size: int) -> Plane:
     plane = np.zeros((size * OVERSAMPLING, size * OVERSAMPLING), np.uint8)
     scaled = np.round(outline * OVERSAMPLING * 16).astype(np.int32)
     cv2.fillPoly(plane, [scaled], 255, cv2.LINE_AA, 4)
-    return plane.astype(np.float32) / 255
+    return np.asarray(plane / np.float32(255), np.float32)
 
 
 def stroke(points: NDArray[np.float64], width: float, size: int, *, closed: bool = False) -> Plane:
@@ -42,7 +42,7 @@ def stroke(points: NDArray[np.float64], width: float, size: int, *, closed: bool
     plane = np.zeros((size * OVERSAMPLING, size * OVERSAMPLING), np.uint8)
     scaled = np.round(points * OVERSAMPLING * 16).astype(np.int32)
     cv2.polylines(plane, [scaled], closed, 255, max(1, round(width * OVERSAMPLING)), cv2.LINE_AA, 4)
-    return plane.astype(np.float32) / 255
+    return np.asarray(plane / np.float32(255), np.float32)
 
 
 def fold(start: Point, end: Point, width: float, depth: float, size: int) -> Plane:

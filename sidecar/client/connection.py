@@ -314,7 +314,7 @@ class Connection:
         if not self._owed:
             self._loop.call_later(PAY_S, self._pay)
         self._owed += slots
-        if self.memory is not None and 2 * len(self._owed) >= self.memory.down:
+        if self.memory is not None and 4 * len(self._owed) >= 3 * self.memory.down:
             self._loop.call_soon(self._pay)
 
     def _pay(self) -> None:

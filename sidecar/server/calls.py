@@ -15,7 +15,6 @@ from ..wire.ops import OpRule
 from .connection import Connection
 from .stats import Stats
 
-
 WAITING_BYTES = 512 * 2**20
 
 

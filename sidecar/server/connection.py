@@ -31,6 +31,7 @@ UNSENT_BYTES = 8 * 2**20
 UNREAD_PONGS = 256
 SLICE = 64 * 1024
 EVENTS_AT_ONCE = 32
+PAY_S = 0.005
 _silent = logging.getLogger("vitrine.websocket")
 _silent.setLevel(logging.CRITICAL)
 
@@ -101,6 +102,8 @@ class Connection(asyncio.Protocol):
         self._resuming = False
         self._flushing = False
         self._unread_pongs = 0
+        self._owed: list[int] = []  # slots of the client that it may use again but has not been told of
+        self._payment: asyncio.TimerHandle | None = None
 
     # -- asyncio's side ------------------------------------------------------------------------------------------
 
@@ -159,6 +162,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._backlog.clear()
+        if self._payment is not None:
+            self._payment.cancel()
         self._owner.left(self)
         self.session.connection_lost()
         if self.lane is not None:
@@ -270,11 +275,24 @@ class Connection(asyncio.Protocol):
         return True
 
     def release(self, slots: list[int]) -> None:
-        """Gives the client's slots back to it."""
+        """Gives the client's slots back to it, a few in one message: each alone would cost both ends 15 us a call."""
         mine = [slot for slot in slots if slot in self.held]
         self.held.difference_update(mine)
-        if mine and self.open:
-            self.session.free(mine)
+        if not mine or not self.open or self.lane is None:
+            return
+        self._owed += mine
+        if 2 * len(self._owed) >= self.lane.offer.up:
+            self._pay()
+        elif self._payment is None:
+            self._payment = asyncio.get_running_loop().call_later(PAY_S, self._pay)
+
+    def _pay(self) -> None:
+        if self._payment is not None:
+            self._payment.cancel()
+            self._payment = None
+        if self._owed and self.open:
+            owed, self._owed = self._owed, []
+            self.session.free(owed)
             self.flush()
 
     def cork(self) -> None:

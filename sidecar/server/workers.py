@@ -338,7 +338,8 @@ class Workers:
                 state = handle.models[name].state if name in handle.models else "loading"
                 loaded += state == "ready"
                 states[name] = state if state != "ready" or states.get(name) != "failed" else "failed"
-        return {"ready": loaded == total, "models": dict(sorted(states.items())), "progress": round(loaded / max(1, total), 3)}
+        progress = round(loaded / max(1, total), 3)
+        return {"ready": loaded == total, "models": dict(sorted(states.items())), "progress": progress}
 
 
 def _model_row(model: ModelInfo) -> dict[str, Any]:

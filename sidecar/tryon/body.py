@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 
 from . import pose as landmarks
-from .arrays import Mask, Points, Rgb
+from .arrays import Mask, Matrix, Points, Rgb
 from .face import CHIN, LEFT_CHEEK, RIGHT_CHEEK, Face
 from .pose import Pose
 
 MASK_STEP = 2
 """Masks of the body are held at half the frame's resolution."""
 
-_RAY_SAMPLES = 40
+_RAY_SAMPLES = 32
 _ARM_SHARES = np.array([0.3, 0.45, 0.6, 0.75, 0.9])
 _LEVELS = (0.42, 1.0)
 SHOULDER_MIDDLE = 0.38
@@ -64,19 +64,37 @@ class Body:
     """(8,) how far the silhouette goes, in shoulder widths: tips of both shoulders, sides at the armpits and at the
     waist, and up from the middle of each shoulder."""
 
+    def moved(self, motion: Matrix) -> Body:
+        """The body after a similarity (2, 3) of the picture; arms move with the torso."""
+        turn, scale = motion[:, :2], float(np.hypot(motion[0, 0], motion[1, 0]))
+        arms = [_moved_arm(arm, motion, scale) for arm in (self.left, self.right)]
+        middle, chin = turn @ self.middle + motion[:, 2], turn @ self.chin + motion[:, 2]
+        across, down = turn @ self.across / scale, turn @ self.down / scale
+        sizes = self.width * scale, self.torso * scale
+        return Body(middle, across, down, *sizes, arms[0], arms[1], chin, self.face_width * scale, self.reach)
+
     def at(self, across: float, down: float) -> Points:
         """The position that many shoulder widths right of and below the middle of the shoulders."""
         return np.asarray(self.middle + self.width * (across * self.across + down * self.down))
 
 
-def person_mask(pose: Pose, small: Rgb) -> Mask:
+def _moved_arm(arm: Arm, motion: Matrix, scale: float) -> Arm:
+    joints = np.stack([arm.shoulder, arm.elbow, arm.wrist, arm.fingers]) @ motion[:, :2].T + motion[:, 2]
+    shoulder, elbow, wrist, fingers = joints
+    return Arm(arm.side, shoulder, elbow, wrist, fingers, arm.sure, arm.radius * scale, arm.bulge * scale)
+
+
+def person_mask(pose: Pose, small: Rgb, motion: Matrix | None = None) -> Mask:
     """The person at half resolution, 0..255, from the pose model's own mask; `small` is the frame at that resolution.
 
-    The model's cells are several pixels wide, so the mask is drawn to the picture's edges with a guided filter.
+    `motion` (2, 3) is what has moved since the model saw the person, in frame pixels. The model's cells are several
+    pixels wide, so the mask is drawn to the picture's edges with a guided filter.
     """
     size = pose.mask.shape[0]
     matrix = pose.roi.matrix(size)
     full = np.vstack([matrix, [0, 0, 1]])
+    if motion is not None:
+        full = np.vstack([motion, [0, 0, 1]]) @ full
     half = np.diag([1 / MASK_STEP, 1 / MASK_STEP, 1.0]) @ full
     soft = 255.0 / (1.0 + np.exp(-np.clip(pose.mask, -20, 20)))
     extent = small.shape[1], small.shape[0]

@@ -49,7 +49,7 @@ def _at_level(body: Body, corner: Points, top: Points) -> Points:
 
 def _wide(person: Mask) -> Mask:
     """The person with the soft rim that a mask leaves outside."""
-    grown = cv2.dilate(person, np.ones((5, 5), np.uint8))
+    grown = cv2.dilate(person, np.ones((7, 7), np.uint8))
     return cv2.threshold(grown, 60, 255, cv2.THRESH_BINARY)[1]  # type: ignore[return-value]
 
 
@@ -80,7 +80,7 @@ def patch(small: Rgb, person: Mask, region: Mask, shape: tuple[int, ...]) -> Pat
         return None
     left, top, width, height = box
     window = np.s_[top : top + height, left : left + width]
-    fringe = cv2.dilate(_wide(person)[window], np.ones((7, 7), np.uint8))
+    fringe = cv2.dilate(_wide(person)[window], np.ones((13, 13), np.uint8))
     known = (fringe == 0).astype(np.float32)
     size = max(2, width // 2), max(2, height // 2)
     # Only cells without a trace of the person are known.

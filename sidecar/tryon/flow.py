@@ -43,7 +43,9 @@ def motions(before: Mask, after: Mask, groups: list[Points], *, step: int) -> li
 def _similarity(start: Points, end: Points) -> Matrix | None:
     if len(start) < _MIN_POINTS:
         return None
-    matrix, inliers = cv2.estimateAffinePartial2D(start, end, method=cv2.RANSAC, ransacReprojThreshold=2.0)
+    matrix, inliers = cv2.estimateAffinePartial2D(
+        start, end, method=cv2.RANSAC, ransacReprojThreshold=2.0, maxIters=100
+    )
     if matrix is None or int(inliers.sum()) < _MIN_POINTS:
         return None
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
@@ -56,3 +58,9 @@ def move(points: Points, matrix: Matrix) -> Points:
     if points.shape[1] == 2:
         return np.asarray(flat)
     return np.column_stack([flat, points[:, 2] * float(np.hypot(matrix[0, 0], matrix[1, 0]))])
+
+
+def after(second: Matrix, first: Matrix) -> Matrix:
+    """(2, 3) the motion `first` and then `second`."""
+    joined = np.vstack([second, [0, 0, 1]]) @ np.vstack([first, [0, 0, 1]])
+    return np.asarray(joined[:2])

@@ -7,6 +7,7 @@ from importlib import resources
 import msgspec
 import numpy as np
 import pytest
+
 from export.world.draw_samples import draw_all
 from sidecar.catalog import samples
 from sidecar.catalog.assets import SLEEVE_LEFT, SLEEVE_RIGHT, TORSO

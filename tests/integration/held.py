@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
-
 from integration.running import wait_until
 
 

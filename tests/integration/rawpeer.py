@@ -1,18 +1,16 @@
-"""A client of the contract that does as it is told, wrong things too: blocking, one socket, whole control of the bytes."""
+"""A client that does as it is told, wrong things too: blocking, one socket, whole control of the bytes."""
 
 from __future__ import annotations
 
-import mmap
-import os
 import socket
 import struct
-import sys
 import time
 from collections import deque
 from contextlib import suppress
 from typing import Any
 
 import msgpack
+from integration.mapped import Memory
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
@@ -43,11 +41,6 @@ class Rejected(Exception):
 def pack(message: object) -> bytes:
     """msgpack as the wire wants it."""
     return bytes(msgpack.packb(message, use_bin_type=True))
-
-
-def ref(slot: int, length: int, sequence: int) -> msgpack.ExtType:
-    """A shared-memory reference."""
-    return msgpack.ExtType(1, struct.pack(">IIQ", slot, length, sequence))
 
 
 def hello(token: str, **more: Any) -> dict[str, Any]:
@@ -83,6 +76,7 @@ class RawPeer:
         self._response: Response | None = None
         self._over = False
         self._next_id = 0
+        self.stubborn = False  # does not close its end when the server has closed the other
         self.inbox: deque[dict[str, Any]] = deque()
         self.welcome: dict[str, Any] = {}
         self.memory: Memory | None = None
@@ -277,7 +271,7 @@ class RawPeer:
             with suppress(OSError):
                 if data:
                     self._socket.sendall(data)
-                else:
+                elif not self.stubborn:
                     self._socket.shutdown(socket.SHUT_WR)
 
     # -- going ---------------------------------------------------------------------------------------------------
@@ -296,45 +290,3 @@ class RawPeer:
         """Resets the TCP connection, as a killed process would."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
-
-
-class Memory:
-    """The mapping that a welcome offers, with writes that may be wrong on purpose."""
-
-    def __init__(self, offer: dict[str, Any]) -> None:
-        self.offer = offer
-        if sys.platform == "win32":
-            self._map = mmap.mmap(-1, offer["bytes"], tagname=offer["name"])
-            return
-        fd = os.open(offer["name"], os.O_RDWR | os.O_CLOEXEC)
-        try:
-            self._map = mmap.mmap(fd, offer["bytes"])
-        finally:
-            os.close(fd)
-
-    def write(
-        self,
-        slot: int,
-        sequence: int,
-        payload: bytes,
-        *,
-        header_length: int | None = None,
-        header_sequence: int | None = None,
-    ) -> msgpack.ExtType:
-        """Fills a slot; the header can be made to differ from the reference that is returned."""
-        start = slot * self.offer["slot_bytes"]
-        self._map[start + 64 : start + 64 + len(payload)] = payload
-        length = len(payload) if header_length is None else header_length
-        struct.pack_into("<QI", self._map, start, sequence if header_sequence is None else header_sequence, length)
-        return ref(slot, len(payload), sequence)
-
-    def read(self, reference: msgpack.ExtType) -> bytes:
-        """The payload of a reference that the server sent; the header must fit it."""
-        slot, length, sequence = struct.unpack(">IIQ", reference.data)
-        start = slot * self.offer["slot_bytes"]
-        assert struct.unpack_from("<QI", self._map, start) == (sequence, length)
-        return bytes(self._map[start + 64 : start + 64 + length])
-
-    def close(self) -> None:
-        """Unmaps."""
-        self._map.close()

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgpack
 import pytest
-
 from integration.held import held_still
-from integration.rawpeer import RawPeer, hello, pack, ref
+from integration.mapped import ref
+from integration.rawpeer import RawPeer, hello, pack
 from integration.running import Sidecar, wait_until
 
 pytestmark = pytest.mark.usefixtures("neighbour")

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
-
 from integration.rawpeer import RawPeer
 from integration.running import Sidecar
+from PIL import Image
 
 pytestmark = pytest.mark.usefixtures("neighbour")
 
@@ -149,6 +148,8 @@ def webp_bomb() -> bytes:
 
 BOMBS = {
     "png 30000x30000": ("png", png_bomb(30_000, 30_000), "too_large"),
+    "png 4097x4097": ("png", png_bomb(4097, 4097), "too_large"),
+    "jpeg 5000x4000": ("jpeg", jpeg_bomb(5000, 4000), "too_large"),
     "png 2^31-1": ("png", png_bomb(2**31 - 1, 2**31 - 1), "too_large"),
     "jpeg 65500x65500": ("jpeg", jpeg_bomb(65_500, 65_500), "too_large"),
     "jpeg of 500 scans": ("jpeg", jpeg_of_scans(), "bad_request"),
@@ -190,7 +191,10 @@ def test_exif_orientation_is_applied(client: RawPeer, turn: int, size: tuple[int
 def test_rows_from_the_bottom_are_the_same_picture_upside_down(client: RawPeer) -> None:
     pixels = np.zeros((6, 5, 3), np.uint8)
     pixels[:3] = 255
-    top = client.ask("server.echo", {"where": "engine", "image": raw(5, 6, "rgb8", pixels.tobytes())})
-    bottom = client.ask("server.echo", {"where": "engine", "image": raw(5, 6, "rgb8", pixels[::-1].tobytes(), "bottom")})
-    assert top["d"]["image"] == raw(5, 6, "rgb8", pixels.tobytes())
-    assert bottom["d"]["image"] == raw(5, 6, "rgb8", pixels[::-1].tobytes(), "bottom")
+    top = raw(5, 6, "rgb8", pixels.tobytes())
+    bottom = raw(5, 6, "rgb8", pixels[::-1].tobytes(), "bottom")
+    for image in (top, bottom):
+        assert client.ask("server.echo", {"where": "engine", "image": image})["d"]["image"] == image
+    masks = [client.ask("vision.segment", {"image": image})["d"]["mask"] for image in (top, bottom)]
+    rows = [np.frombuffer(mask["d"], np.uint8).reshape(6, 5) for mask in masks]
+    assert [mask["o"] for mask in masks] == ["top", "bottom"] and np.array_equal(rows[0], rows[1][::-1])

@@ -8,7 +8,6 @@ from typing import Any
 
 import psutil
 import pytest
-
 from integration.held import held_still
 from integration.rawpeer import PeerClosed, RawPeer, Rejected
 from integration.running import Sidecar, wait_until
@@ -134,7 +133,9 @@ def test_200_connections_leave_no_descriptor(server: Sidecar) -> None:
         peer = server.client(shm=number % 2 == 0)
         if number % 10 == 0:
             peer.call("tryon.stream", {"layers": []})
-            peer.call("server.echo", ENGINE)
+            assert peer.memory is not None
+            sent = SMALL | {"d": peer.memory.write(0, 1, SMALL["d"])}
+            assert peer.ask("server.echo", {"where": "engine", "image": sent})["t"] == "done"
         (peer.vanish if number % 3 else peer.close)()
     wait_until(lambda: state_of(server) == before, what="leaving nothing")
 

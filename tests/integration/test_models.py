@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from integration.rawpeer import RawPeer
 from integration.running import Sidecar, wait_until
+
 from sidecar.engine.registry import Registry
 from sidecar.wire.ops import OPS
 

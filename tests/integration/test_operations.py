@@ -16,9 +16,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-
 from integration.rawpeer import PeerClosed
 from integration.running import ROOT, Sidecar, alive, environment, serve_command, wait_until
+
 from sidecar.endpoint import read_endpoint
 from sidecar.wire.ops import OPS
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
 from integration.held import held_still
 from integration.rawpeer import RawPeer
 from integration.running import Sidecar, wait_until

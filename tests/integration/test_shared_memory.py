@@ -7,9 +7,9 @@ from typing import Any
 
 import msgpack
 import pytest
-
 from integration.held import held_still
-from integration.rawpeer import Memory, RawPeer, ref
+from integration.mapped import Memory, ref
+from integration.rawpeer import RawPeer
 from integration.running import Sidecar
 
 pytestmark = pytest.mark.usefixtures("neighbour")

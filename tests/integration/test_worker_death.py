@@ -7,10 +7,10 @@ import time
 from typing import Any
 
 import pytest
-
 from integration.held import held_still
 from integration.rawpeer import RawPeer
 from integration.running import Sidecar, wait_until
+
 from sidecar.wire.ops import OPS
 
 ENGINE = {"where": "engine", "data": 1}
@@ -79,6 +79,17 @@ def test_running_calls_fail_and_waiting_ones_are_answered(mortal: Sidecar) -> No
         for call in waiting:
             assert other.answer(call)["t"] == "done"
         assert peer.ask("vision.segment", {"image": image(1)})["t"] == "done"
+
+
+def test_a_stream_that_stands_idle_fails_at_once_too(mortal: Sidecar) -> None:
+    """Its state died with the worker, so it must not look open until somebody pushes."""
+    with mortal.client() as peer:
+        call = peer.call("tryon.stream", {"layers": []})
+        push(peer, call, 0)
+        assert part(peer, call)["d"]["n"] == 0
+        mortal.kill_worker("frame")
+        assert peer.answer(call, timeout=2)["code"] == "unavailable"
+        mortal.ready()
 
 
 def test_the_other_lane_and_the_gateway_do_not_notice(mortal: Sidecar) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from server.inside import Inside
+
 from sidecar.server.connection import Patience
 
 

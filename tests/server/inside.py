@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from integration.rawpeer import RawPeer
+
 from sidecar.server.app import bind
 from sidecar.server.connection import Connection, Patience
 from sidecar.server.gateway import Gateway
@@ -55,7 +56,9 @@ class Puppet:
         self.events = events
         events.worker_ready(self.name)
 
-    def run(self, number: int, *, conn: int, call: int, step: str, op: str, raw: bytes, grants: Any, image_px: int) -> None:
+    def run(
+        self, number: int, *, conn: int, call: int, step: str, op: str, raw: bytes, grants: Any, image_px: int
+    ) -> None:
         message = codec.decode(raw) if raw else {}
         self.jobs.append(Job(number, conn, call, step, op, message, grants))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-
 from integration.rawpeer import RawPeer
 from integration.running import wait_until
 from server.inside import Inside
+
 from sidecar.server import calls
 from sidecar.wire.messages import Limits
 
@@ -91,9 +91,11 @@ def test_a_closed_session_is_not_answered(inside: Inside) -> None:
         client.call("tryon.stream", {"layers": []})
         inside.job(inside.general)
         inside.job(inside.frame)
+        client.stubborn = True
         client.send_bytes(b"\xc1")
         assert client.close_code() == 4000
         assert inside.told(inside.general, "cancel") and inside.told(inside.frame, "close")
+        assert len(inside.connections()) == 2, "its work stops before its socket is gone"
         inside.answer(inside.general, {"mask": 1})
         inside.answer(inside.frame)
         call = other.call("vision.segment", {"image": picture(1)})

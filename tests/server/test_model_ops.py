@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
 from integration.rawpeer import RawPeer
 from integration.running import wait_until
 from server.inside import Inside, Puppet
+
 from sidecar.engine.runtime import LoadedState
 from sidecar.wire import codec
 
@@ -55,7 +55,8 @@ def test_a_model_of_the_hot_path_goes_to_both_lanes(inside: Inside, client: RawP
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("pose-heavy", "vitrine models install pose-heavy"), ("nothing", "model.list"), ("", "model.list")]
+    ("name", "says"),
+    [("pose-heavy", "vitrine models install pose-heavy"), ("nothing", "model.list"), ("", "model.list")],
 )
 def test_what_is_not_there_is_not_found_and_says_what_to_do(client: RawPeer, name: str, says: str) -> None:
     answer = client.ask("model.load", {"name": name})
@@ -99,7 +100,7 @@ def test_unload_answers_once_the_memory_is_back(inside: Inside, client: RawPeer)
     assert not any(item[0] == "recycle" for item in inside.general.told)
 
 
-def test_a_worker_that_keeps_the_memory_is_replaced_by_one_with_the_other_models(inside: Inside, client: RawPeer) -> None:
+def test_a_worker_that_keeps_the_memory_is_replaced(inside: Inside, client: RawPeer) -> None:
     has(inside, inside.general, "hand", "iris")
     call = client.call("model.unload", {"name": "hand"})
     reply(inside, inside.general, "unload", {"returned": False})

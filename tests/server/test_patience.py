@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import suppress
 
 from integration.rawpeer import pack
 from integration.running import wait_until
 from server.inside import TOKEN, Inside, plain_socket
+
 from sidecar.server.connection import UNSENT_BYTES, Patience
 from sidecar.server.gateway import CONNECTIONS, WAITING_CONNECTIONS
 
@@ -86,10 +88,8 @@ def test_a_reader_that_stops_is_4008_after_its_time(hasty: Inside) -> None:
 def test_a_reader_that_stops_is_4008_over_8_mib_at_once(inside: Inside) -> None:
     with inside.client() as other, inside.client(receive_buffer=4096) as slow:
         started = time.monotonic()
-        try:
+        with suppress(OSError):  # it may be closed while it still sends
             stuff(slow, 40, 512 * 1024)
-        except OSError:
-            pass  # it was closed while it still sent
         wait_until(lambda: inside.snapshot()["sessions"] == 1, timeout=3, what="closing it")
         assert slow.close_code() == 4008  # it reads at last, and finds the close behind what it had not read
         assert time.monotonic() - started < Patience().unsent_s - 1
@@ -106,11 +106,9 @@ def test_pings_that_nobody_reads_are_4008(inside: Inside) -> None:
     with inside.client(receive_buffer=4096) as slow:
         stuff(slow, 4, 512 * 1024)
         ping = b"\x89\xfd" + b"\x00" * 4 + b"p" * 125
-        try:
+        with suppress(OSError):
             for _ in range(200):
                 slow.send_wire(ping * 100)
-        except OSError:
-            pass
         wait_until(lambda: inside.snapshot()["sessions"] == 0, timeout=3, what="closing it")
 
 

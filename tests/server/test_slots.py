@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-
-from integration.rawpeer import RawPeer, ref
+from integration.mapped import ref
+from integration.rawpeer import RawPeer
 from integration.running import wait_until
 from server.inside import Inside
 

@@ -82,7 +82,12 @@ def back_to_portrait() -> Callable[..., NDArray[np.float64]]:
 
 
 def _matrix(
-    *, scale: float = 0.9375, turn_deg: float = 0.0, dx: float = 0.0, dy: float = 0.0, size: tuple[int, int] = (640, 480)
+    *,
+    scale: float = 0.9375,
+    turn_deg: float = 0.0,
+    dx: float = 0.0,
+    dy: float = 0.0,
+    size: tuple[int, int] = (640, 480),
 ) -> NDArray[np.float64]:
     """(2, 3) map of portrait pixels to frame pixels."""
     matrix = cv2.getRotationMatrix2D((256, 256), turn_deg, scale)

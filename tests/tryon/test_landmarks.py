@@ -7,6 +7,7 @@ import math
 import cv2
 import numpy as np
 import pytest
+
 from sidecar.tryon import detection, roi
 from sidecar.tryon.face import FaceTracker, iris_diameter
 from sidecar.tryon.pose import LEFT_SHOULDER, RIGHT_SHOULDER, PoseTracker, face_region, refine

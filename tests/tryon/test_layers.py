@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from sidecar.catalog import samples
 from sidecar.tryon import silhouette
 from sidecar.tryon.glasses import PreparedGlasses

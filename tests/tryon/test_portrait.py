@@ -1,11 +1,13 @@
-"""The whole try-on on the portrait: where things come to lie, what stays untouched, what is answered when it cannot be."""
+"""The whole try-on on the portrait: where things come to lie, what stays untouched, what is said when it cannot be."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 import pytest
-from sidecar.tryon import glasses, head, warp
+
+from sidecar.catalog.assets import Ease
+from sidecar.tryon import follow, glasses, head, matte, top_fit, warp
 from sidecar.tryon.body import measure, person_mask
 from sidecar.tryon.face import FaceTracker
 from sidecar.tryon.layers import from_picture, from_product
@@ -99,7 +101,7 @@ def test_glasses_grow_with_the_face(vision_models, moved, scale):
 @pytest.mark.parametrize("name", TOPS)
 def test_top_lies_on_the_torso_and_under_the_chin(worn, seen, name):
     mask = worn[name].masks["top"] > 128
-    pose, face, person, body = seen
+    _, face, person, body = seen
     chest = body.at(0, 0.5).astype(int)
     assert mask[chest[1] - 20 : chest[1] + 20, chest[0] - 30 : chest[0] + 30].mean() > 0.98
     column = np.flatnonzero(mask[:, int(body.chin[0])])
@@ -117,7 +119,7 @@ def test_helmet_in_front_stays_in_front(worn, name):
 
 @pytest.mark.parametrize("name", TOPS)
 def test_cloth_keeps_its_texture_and_its_shape(seen, portrait, name):
-    pose, face, person, body = seen
+    _, face, person, body = seen
     drawn = draw(from_product(name).asset, half(portrait), person, body, face, portrait.shape, light=1.0)
     shown = drawn.patches[-1]
     solid = cv2.erode((shown.alpha == 255).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
@@ -183,7 +185,7 @@ def test_stream_follows_motion(vision_models, moved, back_to_portrait):
             back = back_to_portrait(**sway)
             watcher = session._watcher
             eyes.append(watcher._face.points[[33, 263], :2] @ back[:, :2].T + back[:, 2])
-            shoulders.append(watcher._pose.points[[11, 12], :2] @ back[:, :2].T + back[:, 2])
+            shoulders.append(watcher._bodies.pose.points[[11, 12], :2] @ back[:, :2].T + back[:, 2])
     assert np.std(eyes, axis=0).max() < 0.8
     assert np.std(shoulders, axis=0).max() < 0.03 * 190
 
@@ -363,3 +365,24 @@ def test_temple_shows_on_the_near_side_only(vision_models, portrait):
     centre = temple.x + np.average(np.arange(temple.alpha.shape[1]), weights=temple.alpha.sum(axis=0) + 1e-9)
     # Rotated by +25 degrees the temples come out towards +x, where their depth axis points.
     assert centre > front.x + 0.7 * front.alpha.shape[1]
+
+
+def test_no_cloth_is_allowed_on_the_face(seen):
+    _, face, person, body = seen
+    fit = top_fit.fit(body, from_product(TOPS[0]).asset.asset.landmarks, Ease())
+    allowed = matte.build(person, body, face, fit)
+    inside = np.zeros_like(person)
+    hull = cv2.convexHull(face.points[:, :2].astype(np.float32))[:, 0] / 2
+    cv2.fillConvexPoly(inside, np.rint(hull).astype(np.int32), 255)
+    assert not allowed.garment[inside > 0].any()
+    assert allowed.garment[150:200, 60:120].min() > 250
+
+
+def test_arms_are_carried_by_their_own_motion():
+    points = np.arange(99, dtype=np.float64).reshape(33, 3)
+    torso = np.array([[1.0, 0, 10], [0, 1, 0]])
+    arm = np.array([[1.0, 0, 0], [0, 1, 50]])
+    moved = follow.move_body(points, torso, arm, None)
+    limb, rest = [14, 16, 18, 20, 22], [0, 11, 12, 13, 15, 23]
+    assert np.array_equal(moved[limb] - points[limb], np.tile([0, 50, 0], (5, 1)))
+    assert np.array_equal(moved[rest] - points[rest], np.tile([10, 0, 0], (6, 1)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+
 from sidecar.tryon import flow
 from sidecar.tryon.smoothing import OneEuro
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sidecar.catalog import samples
 from sidecar.catalog.assets import Ease
 from sidecar.tryon import patches, top_fit, warp

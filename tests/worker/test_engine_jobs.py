@@ -7,8 +7,10 @@ import time
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
+from sidecar.engine.registry import Registry
 from sidecar.engine.runtime import Runtime
 from sidecar.ops import registry
 from sidecar.ops.context import Context
@@ -230,12 +232,16 @@ def test_an_unknown_model_is_not_found(bench: Any) -> None:
     assert code(bench.answer(-1)) == "not_found"
 
 
+def test_memory_that_does_not_come_back_is_admitted(vision_models: Any) -> None:
+    """Somebody still holds the session: the worker must say so, for then it is replaced."""
+    runtime = Runtime(Registry(), providers=["cpu"], threads=1)
+    kept = runtime.load("pose-heavy").session
+    assert runtime.unload("pose-heavy") is False
+    assert kept.get_inputs()
+
+
 def test_unloading_gives_the_memory_back(vision_models: Any) -> None:
     """The heaviest pack, there and back three times: what stays is less than half of what one load costs."""
-    import psutil
-
-    from sidecar.engine.registry import Registry
-
     runtime = Runtime(Registry(), providers=["cpu"], threads=1)
     runtime.load("pose-heavy")
     assert runtime.unload("pose-heavy")

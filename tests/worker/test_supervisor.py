@@ -1,4 +1,4 @@
-"""The gateway's hold on a worker process: a death is noticed at once, the successor is warm, endless deaths slow down."""
+"""The gateway's hold on a worker: a death is noticed at once, the successor is warm, endless deaths slow down."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 import pytest
-
 from integration.running import alive
+
 from sidecar.engine.registry import Registry
 from sidecar.worker import handoff
 from sidecar.worker.link import MAX_BYTES, Detach, Splitter, frame, read_to_worker
