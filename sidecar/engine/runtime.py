@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,7 @@ log = logging.getLogger("vitrine.runtime")
 ORT_NAMES = {"cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider", "cpu": "CPUExecutionProvider"}
 RECENT_RUNS = 256
 WARM_RUNS = 2
+WARMING_THREADS = 2
 # Allocators keep some pages; a model below this cannot be told from noise.
 NOISE_BYTES = 4 * 2**20
 
@@ -141,6 +143,31 @@ class Runtime:
             self._failed.pop(name, None)
             self._models[name] = model
         return model
+
+    def start_warming(self, names: list[str]) -> list[Future[None]]:
+        """Begins to load models in threads, largest first, while the process does other things.
+
+        Nothing may run until every future is done. What cannot be loaded is logged and shows as failed in `states`.
+        The models share the memory that they added by the size of their files, since they were loaded at once.
+        """
+        packs = self._registry.index.packs
+        sizes = {name: packs[name].total_bytes if name in packs else 0 for name in names}
+        before = _rss()
+
+        def load(name: str) -> None:
+            try:
+                self.load(name)
+            except VitrineError as error:
+                log.error("model %s cannot be loaded: %s", name, error)
+            added = max(0, _rss() - before)
+            loaded = [sizes[other] for other in self._models if other in sizes]
+            for model in list(self._models.values()):
+                model.bytes = added * sizes.get(model.name, 0) // max(1, sum(loaded))
+
+        pool = ThreadPoolExecutor(min(WARMING_THREADS, os.cpu_count() or 1), thread_name_prefix="warm")
+        futures = [pool.submit(load, name) for name in sorted(names, key=lambda name: -sizes[name])]
+        pool.shutdown(wait=False)
+        return futures
 
     def _load(self, name: str) -> Model:
         before = _rss()

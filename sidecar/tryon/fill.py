@@ -14,7 +14,6 @@ from .body import MASK_STEP, Body
 from .patches import Patch, clipped
 from .top_fit import TopFit
 
-_LEVELS = 6
 _MIN_AREA = 12
 _SATURATION = 6.0
 
@@ -80,7 +79,7 @@ def patch(small: Rgb, person: Mask, region: Mask, shape: tuple[int, ...]) -> Pat
         return None
     left, top, width, height = box
     window = np.s_[top : top + height, left : left + width]
-    fringe = cv2.dilate(_wide(person)[window], np.ones((13, 13), np.uint8))
+    fringe = cv2.dilate(_wide(person)[window], np.ones((7, 7), np.uint8))
     known = (fringe == 0).astype(np.float32)
     size = max(2, width // 2), max(2, height // 2)
     # Only cells without a trace of the person are known.
@@ -99,10 +98,9 @@ def push_pull(pixels: Rgb, known: np.ndarray) -> Rgb:
     """
     colours = [pixels.astype(np.float32) * known[..., None]]
     weights = [known]
-    for _ in range(_LEVELS):
+    # Down to a single cell: a cell that nothing is known of would stay black.
+    while max(weights[-1].shape) > 1:
         height, width = weights[-1].shape
-        if min(height, width) < 4:
-            break
         size = ((width + 1) // 2, (height + 1) // 2)
         colour = cv2.resize(colours[-1], size, interpolation=cv2.INTER_AREA)
         weight = cv2.resize(weights[-1], size, interpolation=cv2.INTER_AREA)

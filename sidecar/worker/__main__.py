@@ -31,16 +31,18 @@ def main() -> int:
     logging.basicConfig(level=settings.log_level, format=f"%(asctime)s %(levelname)s {settings.name} %(message)s")
     _yield_to_the_game()
     _die_with(settings.gateway_pid)
-    import cv2
-
     from ..engine.registry import Registry
     from ..engine.runtime import Runtime
+
+    runtime = Runtime(Registry(settings.packs), providers=settings.providers, threads=settings.threads)
+    warming = runtime.start_warming(settings.warm)
+    import cv2  # the rest is imported while the models load: a new worker is wanted back at once
+
     from .engine import Engine
 
     cv2.setNumThreads(1)
-    runtime = Runtime(Registry(settings.packs), providers=settings.providers, threads=settings.threads)
     try:
-        Engine(data, control, runtime).serve(warm=settings.warm)
+        Engine(data, control, runtime).serve(warming=warming)
     except (ConnectionError, KeyboardInterrupt):
         logging.getLogger("vitrine.worker").info("the gateway is gone")
     return 0

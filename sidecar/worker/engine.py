@@ -9,7 +9,8 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, as_completed
 from dataclasses import asdict
 from typing import Any
 
@@ -85,14 +86,11 @@ class Engine:
             Unload: self._unload,
         }
 
-    def serve(self, *, warm: list[str]) -> None:
-        """Warms the named models, says that it is ready, and works until the gateway closes the socket."""
+    def serve(self, *, warming: Sequence[Future[None]] = ()) -> None:
+        """Waits for the models that are being loaded, says that it is ready, and works until the socket is closed."""
         threading.Thread(target=self._listen_for_cancels, name="control", daemon=True).start()
-        for name in warm:
-            try:
-                self._runtime.load(name)
-            except VitrineError as error:
-                log.error("model %s cannot be loaded: %s", name, error)
+        for loaded in as_completed(warming):
+            loaded.result()
             self._report()
         self._send(Ready(pid=self._runtime.pid, ort=self._runtime.flavour, providers=self._runtime.providers()))
         splitter = Splitter()

@@ -156,3 +156,10 @@ def test_fill_takes_colour_from_near_by():
     assert np.abs(filled[30, 9].astype(int) - 60).max() <= 6
     assert np.abs(filled[30, 55].astype(int) - 200).max() <= 6
     assert np.array_equal(filled[known == 1], picture[known == 1])
+
+
+def test_fill_reaches_the_middle_of_a_large_gap():
+    picture = np.full((40, 25, 3), 120, np.uint8)
+    known = np.zeros((40, 25), np.float32)
+    known[0, 0] = known[1, 0] = 1
+    assert np.abs(push_pull(picture, known).astype(int) - 120).max() <= 1
