@@ -179,7 +179,8 @@ class WorkerHandle:
             self._process.kill()
 
     async def stop(self) -> None:
-        """Ends the process for good: closed socket first, kill after two seconds."""
+        """Ends the process for good: closed socket first, kill after two seconds, or at once while it still starts."""
+        working = self.state == "ready"
         self.state = "stopped"
         if self._starting is not None:
             self._starting.cancel()
@@ -187,6 +188,8 @@ class WorkerHandle:
         self._close_sockets()
         process = self._process
         if process is not None:
+            if not working:
+                process.kill()
             await asyncio.get_running_loop().run_in_executor(self._spawner, _end, process)
         self._spawner.shutdown(wait=False)
 
@@ -247,7 +250,14 @@ class WorkerHandle:
         self._proved = False
         try:
             # One thread starts every process of this handle: the kernel ends a child with the thread that made it.
-            self._process = await loop.run_in_executor(self._spawner, self._spawn, [worker_data, worker_control])
+            spawning = loop.run_in_executor(self._spawner, self._spawn, [worker_data, worker_control])
+            try:
+                self._process = await asyncio.shield(spawning)
+            except asyncio.CancelledError:  # half-way through it needs its sockets, and afterwards somebody to end it
+                self._process = await spawning
+                data.close()
+                control.close()
+                raise
         finally:
             worker_data.close()
             worker_control.close()

@@ -153,7 +153,7 @@ BOMBS = {
     "png 2^31-1": ("png", png_bomb(2**31 - 1, 2**31 - 1), "too_large"),
     "jpeg 65500x65500": ("jpeg", jpeg_bomb(65_500, 65_500), "too_large"),
     "jpeg of 500 scans": ("jpeg", jpeg_of_scans(), "bad_request"),
-    "webp 16383x16383": ("webp", webp_bomb(), "too_large"),
+    "webp 16383x16383": ("webp", webp_bomb(), "too_large bad_request"),  # some decoders see that the inside is smaller
     "png zTXt": ("png", png_text_bomb(), "bad_request"),
 }
 
@@ -165,7 +165,7 @@ def test_a_bomb_is_refused_with_flat_memory(server: Sidecar, client: RawPeer, na
     worker = server.worker("general")
     before = worker.memory_info().rss
     for _ in range(3):
-        assert refused(client, encoded(form, data)) == code
+        assert refused(client, encoded(form, data)) in code.split()
     assert worker.memory_info().rss - before < 24 * 2**20
     assert server.worker("general").pid == worker.pid
 

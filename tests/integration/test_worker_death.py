@@ -71,6 +71,7 @@ def test_running_calls_fail_and_waiting_ones_are_answered(mortal: Sidecar) -> No
         with held_still(worker):
             sent = image(3) | {"d": peer.memory.write(4, 9, image(3)["d"])}
             running = peer.call("vision.segment", {"image": sent})
+            assert peer.ask("server.echo", {"data": 1})["t"] == "done"  # it has been read before the others are sent
             waiting = [other.call("vision.segment", {"image": image(n)}) for n in range(3)]
             wait_until(lambda: mortal.stats()["queues"]["render"] == 3)
             worker.kill()

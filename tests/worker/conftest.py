@@ -30,7 +30,7 @@ class Bench:
         self._messages: queue.Queue[Any] = queue.Queue()
         self._engine = Engine(data, control, self.runtime)
         self._threads = [
-            threading.Thread(target=self._engine.serve, kwargs={"warm": []}, daemon=True),
+            threading.Thread(target=self._engine.serve, daemon=True),
             threading.Thread(target=self._listen, daemon=True),
         ]
         self._ends = [data, control]

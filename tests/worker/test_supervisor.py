@@ -118,6 +118,19 @@ def test_only_deaths_without_an_answer_slow_the_next_start(answers: bool) -> Non
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("after_s", [0.0, 0.001, 0.005, 0.02, 0.1])
+def test_stopping_while_it_starts_leaves_no_process(after_s: float) -> None:
+    async def main() -> None:
+        before = set(psutil.Process().children())
+        handle = WorkerHandle("frame", settings(), warm=["iris"])
+        handle.start(Heard())
+        await asyncio.sleep(after_s)
+        await asyncio.wait_for(handle.stop(), 5)
+        assert set(psutil.Process().children()) == before
+
+    asyncio.run(main())
+
+
 def test_an_unloaded_model_is_not_warmed_again() -> None:
     handle = WorkerHandle("frame", settings(), warm=["iris", "face-mesh"])
     handle.unload(-1, "iris")
