@@ -105,6 +105,7 @@ class Connection:
         self._waiting: dict[int, Waiting] = {}
         self._pongs: dict[int, asyncio.Future[tuple[Pong, int]]] = {}
         self._owed: list[int] = []
+        self._payment: asyncio.TimerHandle | None = None
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -311,11 +312,15 @@ class Connection:
 
     def _owe(self, slots: list[int]) -> None:
         """Slots to give back: a few at once with the next message, or alone soon, which costs each end a wake-up."""
-        if not self._owed:
-            self._loop.call_later(PAY_S, self._pay)
         self._owed += slots
+        if self._payment is None:  # one timer is enough; it is left to run when its debt was paid along the way
+            self._payment = self._loop.call_later(PAY_S, self._pay_late)
         if self.memory is not None and 4 * len(self._owed) >= 3 * self.memory.down:
             self._loop.call_soon(self._pay)
+
+    def _pay_late(self) -> None:
+        self._payment = None
+        self._pay()
 
     def _pay(self) -> None:
         if self._owed and self.is_open:

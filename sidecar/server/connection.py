@@ -308,12 +308,13 @@ class Connection(asyncio.Protocol):
         if 2 * len(self._owed) >= self.lane.offer.up:
             self._pay()
         elif self._payment is None:
-            self._payment = asyncio.get_running_loop().call_later(PAY_S, self._pay)
+            self._payment = asyncio.get_running_loop().call_later(PAY_S, self._pay_late)
+
+    def _pay_late(self) -> None:
+        self._payment = None
+        self._pay()
 
     def _pay(self) -> None:
-        if self._payment is not None:
-            self._payment.cancel()
-            self._payment = None
         if self._owed and self.open:
             owed, self._owed = self._owed, []
             self.session.free(owed)

@@ -45,7 +45,7 @@ class Hello(Struct, frozen=True, tag_field="t", tag="hello"):
     """First message of a client."""
 
     v: int
-    token: Annotated[str, Meta(max_length=512)]
+    token: str
     client: ClientInfo
     lang: Literal["zh", "en"] | None = None
     shm: bool = False
