@@ -28,6 +28,8 @@ class Memory:
         if pixels.nbytes > self._lane.capacity or (taken := self._up.take()) is None:
             return None
         slot, sequence = taken
+        if pixels.flags.c_contiguous:
+            return self._lane.write(slot, sequence, pixels.data.cast("B"))
         target = np.frombuffer(self._lane.payload(slot, pixels.nbytes), np.uint8)
         np.copyto(target.reshape(pixels.shape), pixels)
         return self._lane.seal(slot, sequence, pixels.nbytes)

@@ -192,8 +192,9 @@ class Calls:
         work.call.running = work
         connection = work.call.connection
         if connection.mapped and connection.down is not None and work.step not in ("open", "layers", "end"):
-            count = 1 if work.step == "frame" else 3
-            work.grants = [grant for _ in range(count) if (grant := connection.down.take()) is not None]
+            for _ in range(work.call.rule.pictures):
+                if (grant := connection.down.take()) is not None:
+                    work.grants.append(grant)
         self._running[work.number] = work
         self._bench.run(work.call.rule.lane, work)
 

@@ -290,12 +290,13 @@ class Connection(asyncio.Protocol):
     def hold(self, refs: list[ShmRef]) -> bool:
         """Takes ownership of the slots that a message hands over; False if one is impossible or already ours."""
         lane = self.lane
-        slots = {ref.slot for ref in refs}
-        if lane is None or len(slots) != len(refs) or not self.held.isdisjoint(slots):
-            return False
-        if any(ref.slot >= lane.offer.up or ref.length > lane.capacity for ref in refs):
-            return False
-        self.held |= slots
+        taken: list[int] = []
+        for slot, length, _ in refs:
+            if lane is None or slot in self.held or slot >= lane.offer.up or length > lane.capacity:
+                self.held.difference_update(taken)
+                return False
+            self.held.add(slot)
+            taken.append(slot)
         return True
 
     def release(self, slots: list[int]) -> None:

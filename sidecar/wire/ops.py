@@ -18,7 +18,7 @@ Lane = Literal["gateway", "frame", "general"]
 
 class OpRule(Struct, frozen=True):
     """One op. `frames`: waiting input is replaced by newer input (latest wins). `models`: what must be loaded for it;
-    `pack`: the install target that a `not_found` names."""
+    `pack`: the install target that a `not_found` names; `pictures`: how many of its result may lie in shared memory."""
 
     kind: Kind
     lane: Lane
@@ -26,6 +26,7 @@ class OpRule(Struct, frozen=True):
     frames: bool = False
     models: tuple[str, ...] = ()
     pack: str = ""
+    pictures: int = 1
 
 
 STREAM_MODELS = ("pose-detector", "pose-full", "face-detector", "face-mesh", "iris", "person-segmentation")
@@ -38,7 +39,7 @@ OPS: dict[str, OpRule] = {
     "model.load": OpRule("U", "gateway", "batch"),
     "model.unload": OpRule("U", "gateway", "batch"),
     "tryon.stream": OpRule("B", "frame", "frame", frames=True, models=STREAM_MODELS, pack="vision"),
-    "tryon.still": OpRule("U", "general", "render", models=STILL_MODELS, pack="vision"),
+    "tryon.still": OpRule("U", "general", "render", models=STILL_MODELS, pack="vision", pictures=4),
     "vision.segment": OpRule("U", "general", "render", models=("person-segmentation",), pack="vision"),
 }
 

@@ -11,6 +11,8 @@ from integration.rawpeer import RawPeer
 from integration.running import wait_until
 from server.inside import Inside
 
+from sidecar.wire.ops import OPS
+
 NAN = float("nan")
 LAYERS: dict[str, Any] = {"layers": []}
 
@@ -222,7 +224,7 @@ def test_slots_are_granted_only_once_the_client_has_mapped(inside: Inside) -> No
         inside.answer(inside.frame)
         peer.send({"t": "free", "slots": []})
         echo(peer, 1)
-        assert len(inside.job(inside.frame).grants) == 3
+        assert len(inside.job(inside.frame).grants) == OPS["server.echo"].pictures
 
 
 def test_unused_grants_come_back_and_used_ones_wait_for_free(inside: Inside, client: RawPeer) -> None:
@@ -244,7 +246,7 @@ def test_grants_of_a_call_without_a_result_come_back(inside: Inside, client: Raw
     if end == "cancel":
         client.send({"t": "cancel", "id": call})
         client.answer(call)
-        assert free_slots(inside) == 5  # the worker may still write to them
+        assert free_slots(inside) == 7  # the worker may still write to them
         inside.answer(inside.frame, {}, used=[job.grants[0][0]])
     elif end == "fail":
         inside.refuse(inside.frame, "internal")
