@@ -24,11 +24,15 @@ Send = Callable[[], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to measure: `send` makes one request and returns once its answer is there."""
+    """One thing to measure: `send` makes one request and returns once its answer is there.
+
+    `prepare` makes ready what the next request sends, apart from the time that is measured.
+    """
 
     name: str
     send: Send
     rate_hz: float
+    prepare: Callable[[], None] = lambda: None
 
 
 async def until(at_s: float) -> None:
@@ -37,13 +41,17 @@ async def until(at_s: float) -> None:
         await asyncio.sleep(left_s - TIMER_SLACK_S if left_s > TIMER_SLACK_S else 0)
 
 
-async def open_loop(send: Send, offsets: Offsets) -> NDArray[np.float64]:
+async def open_loop(
+    send: Send, offsets: Offsets, prepare: Callable[[], None] = lambda: None
+) -> NDArray[np.float64]:
     """Milliseconds from each intended send time to its answer. Raises what a request raises, or `TimeoutError`."""
     latencies = np.empty(len(offsets))
+    prepare()
 
     async def one(index: int, intended_s: float) -> None:
         await send()
         latencies[index] = 1000 * (time.perf_counter() - intended_s)
+        prepare()
 
     start = time.perf_counter() + 0.005
     async with Tasks() as tasks:
@@ -55,15 +63,17 @@ async def open_loop(send: Send, offsets: Offsets) -> NDArray[np.float64]:
     return latencies
 
 
-async def back_to_back(send: Send, seconds: float) -> NDArray[np.float64]:
+async def back_to_back(
+    send: Send, seconds: float, prepare: Callable[[], None] = lambda: None
+) -> NDArray[np.float64]:
     """Milliseconds of one request after the other: each should go out when the last answer is there (a closed loop)."""
     latencies = []
-    start = before = time.perf_counter()
-    while before - start < seconds:
+    start = time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        prepare()
+        before = time.perf_counter()
         await asyncio.wait_for(send(), ANSWER_S)
-        now = time.perf_counter()
-        latencies.append(1000 * (now - before))
-        before = now
+        latencies.append(1000 * (time.perf_counter() - before))
     return np.array(latencies)
 
 
@@ -111,12 +121,17 @@ Measure = Callable[[Case, float], Awaitable[NDArray[np.float64]]]
 
 def scheduled(offsets: Callable[[float, int], Offsets]) -> Measure:
     """Measures a case for some seconds in an open loop; at least 20 requests."""
-    return lambda case, seconds: open_loop(case.send, offsets(case.rate_hz, max(20, round(seconds * case.rate_hz))))
+
+    def measure(case: Case, seconds: float) -> Awaitable[NDArray[np.float64]]:
+        times = offsets(case.rate_hz, max(20, round(seconds * case.rate_hz)))
+        return open_loop(case.send, times, case.prepare)
+
+    return measure
 
 
 def unscheduled(case: Case, seconds: float) -> Awaitable[NDArray[np.float64]]:
     """Measures a case for some seconds in a closed loop."""
-    return back_to_back(case.send, seconds)
+    return back_to_back(case.send, seconds, case.prepare)
 
 
 async def rounds(

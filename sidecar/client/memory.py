@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Iterable
 
 import numpy as np
@@ -20,11 +21,37 @@ class Memory:
         self.down = lane.offer.down
         self._lane = lane
         self._up = SlotPool(range(lane.offer.up))
+        self._drawn: dict[int, tuple[int, int]] = {}  # by address: slot and sequence of a canvas that was not sent yet
         self._closed = False
         self._room: asyncio.Future[None] | None = None
 
+    def canvas(self, shape: tuple[int, int, int]) -> Pixels | None:
+        """An array that lies in a free slot, to be drawn in and sent once; None when none is free or it is too large.
+
+        Its slot comes back when it was sent and read, or when it is dropped without being sent.
+        """
+        length = shape[0] * shape[1] * shape[2]
+        if length > self._lane.capacity or (taken := self._up.take()) is None:
+            return None
+        payload = self._lane.payload(taken[0], length)
+        pixels = np.frombuffer(payload, np.uint8).reshape(shape)
+        address = _address(pixels)
+        self._drawn[address] = taken
+        weakref.finalize(payload, self._undraw, address, taken).atexit = False
+        return pixels
+
+    def _undraw(self, address: int, taken: tuple[int, int]) -> None:
+        if self._drawn.get(address) == taken:
+            del self._drawn[address]
+            self.freed([taken[0]])
+
     def place(self, pixels: Pixels) -> ShmRef | None:
-        """Copies a picture of any strides into a free slot, rows tight; None when none is free or it is too large."""
+        """Copies a picture of any strides into a free slot, rows tight; None when none is free or it is too large.
+
+        A canvas lies in its slot already and is not copied.
+        """
+        if self._drawn and pixels.flags.c_contiguous and (drawn := self._drawn.pop(_address(pixels), None)):
+            return self._lane.seal(*drawn, pixels.nbytes)
         if pixels.nbytes > self._lane.capacity or (taken := self._up.take()) is None:
             return None
         slot, sequence = taken
@@ -68,6 +95,11 @@ class Memory:
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
         self._lane.close()
+
+
+def _address(pixels: Pixels) -> int:
+    address: int = pixels.__array_interface__["data"][0]
+    return address
 
 
 def map_offer(offer: ShmOffer | None) -> Memory | None:

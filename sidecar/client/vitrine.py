@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+
 from .. import __version__
 from ..endpoint import Endpoint, read_endpoint
 from ..errors import Unauthorized, Unavailable, VitrineError
@@ -111,6 +113,17 @@ class Vitrine:
         """
         connection = self._connection or self.connection()
         return await connection.call(op, a or {}, Options(budget_ms, prio, key), out)
+
+    def canvas(self, height: int, width: int, channels: int = 3) -> Pixels:
+        """An array (height, width, channels) of uint8 to draw one picture in, which is then sent without being copied.
+
+        It lies in shared memory where there is a free slot, else it is an ordinary array; sending it works the same.
+        Draw in it before it is sent and not after: from then on it is the server's.
+        """
+        memory = self._connection.memory if self._connection is not None else None
+        shape = (height, width, channels)
+        drawn = memory.canvas(shape) if memory is not None else None
+        return np.empty(shape, np.uint8) if drawn is None else drawn
 
     def stream(
         self,

@@ -28,7 +28,7 @@ def test_wire(tmp_path: Path) -> None:
     short = ("--rounds", "1", "--seconds", "0.2", "--busy-seconds", "1", "--no-csharp")
     found = _benchmark(tmp_path / "wire.json", "wire", *short)
     rows = {row["name"]: row["summary"] for row in found["rows"]}
-    assert len(rows) == 10 and all(row["count"] >= 10 and row["p50"] > 0 for row in rows.values())
+    assert len(rows) == 11 and all(row["count"] >= 10 and row["p50"] > 0 for row in rows.values())
     assert rows["echo at a worker, 64 B"]["p50"] > rows["hop to a process"]["p50"]
     assert {row["name"] for row in found["rows"] if row["floor"]} == {
         "raw echo, 64 B", "raw echo, 1 MiB", "copy 1 MiB and notice", "hop to a process", "raw echo, worker busy"
