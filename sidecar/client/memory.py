@@ -22,6 +22,7 @@ class Memory:
         self._lane = lane
         self._up = SlotPool(range(lane.offer.up))
         self._drawn: dict[int, tuple[int, int]] = {}  # by address: slot and sequence of a canvas that was not sent yet
+        self._canvases = 0  # that somebody still holds
         self._closed = False
         self._room: asyncio.Future[None] | None = None
 
@@ -33,17 +34,21 @@ class Memory:
         length = shape[0] * shape[1] * shape[2]
         if length > self._lane.capacity or (taken := self._up.take()) is None:
             return None
-        payload = self._lane.payload(taken[0], length)
-        pixels = np.frombuffer(payload, np.uint8).reshape(shape)
-        address = _address(pixels)
+        flat = np.frombuffer(self._lane.payload(taken[0], length), np.uint8)  # the base of every part of the canvas
+        address = _address(flat)
         self._drawn[address] = taken
-        weakref.finalize(payload, self._undraw, address, taken).atexit = False
-        return pixels
+        self._canvases += 1
+        weakref.finalize(flat, self._undraw, address, taken).atexit = False
+        return flat.reshape(shape)
 
     def _undraw(self, address: int, taken: tuple[int, int]) -> None:
+        """Nobody holds any part of a canvas any more."""
+        self._canvases -= 1
         if self._drawn.get(address) == taken:
             del self._drawn[address]
             self.freed([taken[0]])
+        if self._closed and not self._canvases:
+            self._lane.close()
 
     def place(self, pixels: Pixels) -> ShmRef | None:
         """Copies a picture of any strides into a free slot, rows tight; None when none is free or it is too large.
@@ -90,11 +95,12 @@ class Memory:
             await asyncio.wait([self._room], timeout=deadline - loop.time())
 
     def close(self) -> None:
-        """Unmaps; who waits for a slot waits no longer."""
+        """Unmaps, once nobody holds a canvas any more; who waits for a slot waits no longer."""
         self._closed = True
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
-        self._lane.close()
+        if not self._canvases:
+            self._lane.close()
 
 
 def _address(pixels: Pixels) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import mmap
 import os
@@ -22,8 +23,9 @@ class Mapping:
             os.close(fd)
 
     def close(self) -> None:
-        """Unmaps and, for the creator, closes the file."""
-        self.buffer.close()
+        """Unmaps and, for the creator, closes the file; what is still looked into unmaps with its last reader."""
+        with contextlib.suppress(BufferError):
+            self.buffer.close()
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

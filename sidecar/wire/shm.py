@@ -88,12 +88,8 @@ class Lane:
         return ShmRef(slot, length, sequence)
 
     def close(self) -> None:
-        """Unmaps; the creator's handle goes too. Where somebody still draws in a slot, the mapping goes with the last
-        array, since unmapping under it would be fatal."""
-        try:
-            self._view.release()
-        except BufferError:
-            return
+        """Unmaps; the creator's handle goes too."""
+        self._view.release()
         self._mapping.close()
 
     def _expect(self, start: int, ref: ShmRef) -> None:
