@@ -27,6 +27,7 @@ from ..errors import NotFound, Unavailable, VitrineError
 from .manifest import TensorSpec, Variant
 from .pack import Pack
 from .registry import Registry
+from .state import ModelState
 
 log = logging.getLogger("vitrine.runtime")
 ORT_NAMES = {"cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider", "cpu": "CPUExecutionProvider"}
@@ -39,21 +40,6 @@ NOISE_BYTES = 4 * 2**20
 
 class Terminated(Exception):
     """A run was stopped because its call was cancelled."""
-
-
-@dataclass(frozen=True)
-class LoadedState:
-    """What is known of one model in this process; `bytes` is what loading added to the resident set."""
-
-    name: str
-    state: str
-    provider: str = ""
-    precision: str = ""
-    device: str = ""
-    bytes: int = 0
-    runs: int = 0
-    p50_ms: float = 0.0
-    p95_ms: float = 0.0
 
 
 @dataclass
@@ -247,15 +233,15 @@ class Runtime:
         available = set(ort.get_available_providers())
         return [name for name in self._allowed if ORT_NAMES[name] in available]
 
-    def states(self) -> list[LoadedState]:
+    def states(self) -> list[ModelState]:
         """Every model that is loaded or failed to."""
         states = [_state(model) for model in self._models.values()]
-        return states + [LoadedState(name, "failed") for name in self._failed]
+        return states + [ModelState(name, "failed") for name in self._failed]
 
 
-def _state(model: Model) -> LoadedState:
+def _state(model: Model) -> ModelState:
     p50, p95 = np.percentile(model.recent_ms, [50, 95]) if model.recent_ms else (0.0, 0.0)
-    return LoadedState(
+    return ModelState(
         name=model.name,
         state="ready",
         provider=model.provider,

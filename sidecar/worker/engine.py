@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -30,7 +29,6 @@ from .link import (
     Detach,
     Load,
     Models,
-    ModelState,
     Ready,
     Refused,
     Run,
@@ -231,7 +229,7 @@ class Engine:
 
     def _report(self) -> None:
         self._reported_at = time.monotonic()
-        self._send(Models([ModelState(**asdict(state)) for state in self._runtime.states()]))
+        self._send(Models(self._runtime.states()))
 
     def _send(self, message: Answer | Refused | Ready | Models) -> None:
         self._data.sendall(frame(message))

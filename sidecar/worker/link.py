@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
+from ..engine.state import ModelState
 from ..wire.messages import ShmOffer
 
 _HEAD = struct.Struct("<I")
@@ -73,20 +74,6 @@ class CancelJob(Struct, frozen=True, array_like=True, tag="cancel"):
 
 
 ToWorker = Attach | Detach | Run | CloseStream | Load | Unload | CancelJob
-
-
-class ModelState(Struct, frozen=True, array_like=True):
-    """A model inside one worker. `bytes` is what loading it added to the worker's memory."""
-
-    name: str
-    state: str
-    provider: str = ""
-    precision: str = ""
-    device: str = ""
-    bytes: int = 0
-    runs: int = 0
-    p50_ms: float = 0.0
-    p95_ms: float = 0.0
 
 
 class Ready(Struct, frozen=True, array_like=True, tag="ready"):

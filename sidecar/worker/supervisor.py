@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..engine.state import ModelState
 from ..wire.messages import ShmOffer
 from . import handoff
 from .link import (
@@ -24,7 +25,6 @@ from .link import (
     FromWorker,
     Load,
     Models,
-    ModelState,
     Ready,
     Refused,
     Run,

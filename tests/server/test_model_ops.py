@@ -10,7 +10,7 @@ from integration.rawpeer import RawPeer
 from integration.running import wait_until
 from server.inside import Inside, Puppet
 
-from sidecar.engine.runtime import LoadedState
+from sidecar.engine.state import ModelState
 from sidecar.wire import codec
 
 
@@ -28,7 +28,7 @@ def client(inside: Inside) -> Iterator[RawPeer]:
 
 def has(inside: Inside, worker: Puppet, *names: str) -> None:
     """The worker reports exactly these models."""
-    worker.models = {name: LoadedState(name, "ready", "cpu", "fp32", "cpu", 7 << 20) for name in names}
+    worker.models = {name: ModelState(name, "ready", "cpu", "fp32", "cpu", 7 << 20) for name in names}
     inside.do(lambda: worker.events.worker_models(worker.name))
 
 

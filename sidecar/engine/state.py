@@ -1,0 +1,19 @@
+"""What is known of one loaded model: made where it runs, sent to the gateway as it is."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class ModelState(Struct, frozen=True, array_like=True):
+    """A model inside one process. `state`: ready or failed; `bytes` is what loading added to the resident set."""
+
+    name: str
+    state: str
+    provider: str = ""
+    precision: str = ""
+    device: str = ""
+    bytes: int = 0
+    runs: int = 0
+    p50_ms: float = 0.0
+    p95_ms: float = 0.0
