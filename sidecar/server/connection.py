@@ -26,9 +26,10 @@ except ImportError:  # a wheel without compiled parts
     from websockets.utils import apply_mask
 
 from ..wire import frames
+from ..wire.events import Close, Event, State
 from ..wire.messages import SUBPROTOCOL, Limits, ShmRef
 from ..wire.ops import KINDS
-from ..wire.session import HELLO_BYTES, Close, Event, ServerSession, State
+from ..wire.session import HELLO_BYTES, ServerSession
 from ..wire.shm import Lane, SlotPool
 from .http import Pages, text
 

@@ -15,9 +15,9 @@ from .. import __version__
 from ..engine.scheduler import Scheduler
 from ..errors import BadRequest, ModelLoading, NotFound, VitrineError
 from ..wire import codec
+from ..wire.events import Event, Opened, Pushed, Refs, Violation
 from ..wire.messages import Cancel, End, Free, Hello, Limits, Pace, Ping, ServerInfo, Timing
 from ..wire.ops import LATER, OPS, EchoArgs, OpRule
-from ..wire.session import Event, Opened, Pushed, Refs, Violation
 from ..wire.shm import SlotPool, create_lane
 from . import auth
 from .calls import Calls, OpenCall, Work

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ..errors import TooLarge
 from . import codec
+from .events import LocalProtocolError
 from .messages import (
     SERVER_TYPES,
     VERSION,
@@ -38,10 +39,6 @@ class ClientState(Enum):
 
 class RemoteProtocolError(Exception):
     """The server broke the contract; the connection cannot go on."""
-
-
-class LocalProtocolError(RuntimeError):
-    """Our own driver asked for a step that the state does not allow; nothing was changed."""
 
 
 class Gone(Struct, frozen=True):

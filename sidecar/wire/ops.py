@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from .events import Kind
 from .messages import Priority, Short
-from .session import Kind
 
 Lane = Literal["gateway", "frame", "general"]
 

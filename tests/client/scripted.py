@@ -14,8 +14,8 @@ from sidecar.endpoint import Endpoint
 from sidecar.server.connection import Connection
 from sidecar.server.http import Door, Pages
 from sidecar.wire import codec
-from sidecar.wire.messages import Call, Free, Hello, Limits, Ping, Push, ServerInfo, ShmRef, Timing
-from sidecar.wire.session import Cancel, End, Opened, Pushed, Refs, Violation
+from sidecar.wire.events import Opened, Pushed, Refs, Violation
+from sidecar.wire.messages import Call, Cancel, End, Free, Hello, Limits, Ping, Push, ServerInfo, ShmRef, Timing
 from sidecar.wire.shm import SlotPool, create_lane
 
 TOKEN = "scripted-token"

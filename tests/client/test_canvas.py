@@ -10,8 +10,8 @@ import numpy as np
 from client.scripted import Scripted
 
 from sidecar.client import connect
+from sidecar.wire.events import Opened
 from sidecar.wire.messages import ShmRef
-from sidecar.wire.session import Opened
 
 
 def drawn(vitrine: Any, value: int) -> Any:

@@ -29,8 +29,8 @@ from sidecar.errors import (
 )
 from sidecar.server.connection import Connection
 from sidecar.wire import codec
-from sidecar.wire.messages import Call, Free, Limits, Pace, ShmRef, Timing
-from sidecar.wire.session import Cancel, Opened, Pushed
+from sidecar.wire.events import Opened, Pushed
+from sidecar.wire.messages import Call, Cancel, Free, Limits, Pace, ShmRef, Timing
 
 Test = Callable[[], Coroutine[Any, Any, None]]
 LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop]

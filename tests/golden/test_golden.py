@@ -15,9 +15,10 @@ from refusals import refused
 from sidecar.errors import BY_CODE
 from sidecar.wire import codec
 from sidecar.wire.client_session import ClientSession, ClientState
+from sidecar.wire.events import Close, State
 from sidecar.wire.messages import CLIENT_TYPES, SERVER_TYPES, Limits, ServerInfo, ShmRef
 from sidecar.wire.ops import KINDS, LATER, OPS
-from sidecar.wire.session import Close, ServerSession, State
+from sidecar.wire.session import ServerSession
 
 HERE = Path(__file__).parent
 MESSAGES: list[dict[str, Any]] = json.loads((HERE / "messages.json").read_bytes())["cases"]

@@ -20,9 +20,22 @@ from hypothesis import strategies as st
 from sidecar.errors import Internal, Overloaded
 from sidecar.wire import codec
 from sidecar.wire.client_session import ClientSession, ClientState, RemoteProtocolError
-from sidecar.wire.messages import SERVER_TYPES, ClientInfo, Done, Fail, Limits, Part, ServerInfo, ShmRef, Timing
+from sidecar.wire.events import Close, Event, Opened, Pushed, State, Violation
+from sidecar.wire.messages import (
+    SERVER_TYPES,
+    Cancel,
+    ClientInfo,
+    Done,
+    End,
+    Fail,
+    Limits,
+    Part,
+    ServerInfo,
+    ShmRef,
+    Timing,
+)
 from sidecar.wire.ops import KINDS
-from sidecar.wire.session import Cancel, Close, End, Event, Opened, Pushed, ServerSession, State, Violation
+from sidecar.wire.session import ServerSession
 
 MESSAGES = int(os.environ.get("VITRINE_FUZZ_MESSAGES", "100000"))
 ROUNDS = 100

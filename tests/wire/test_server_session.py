@@ -10,24 +10,23 @@ import pytest
 
 from sidecar.errors import BadRequest, Overloaded
 from sidecar.wire import codec
-from sidecar.wire.messages import Call, Hello, Limits, ServerInfo, ShmOffer, ShmRef, Timing
-from sidecar.wire.ops import KINDS
-from sidecar.wire.session import (
-    HELLO_BYTES,
+from sidecar.wire.events import Close, LocalProtocolError, Opened, Pushed, Refs, State, Violation
+from sidecar.wire.messages import (
+    Call,
     Cancel,
-    Close,
     End,
     Free,
-    LocalProtocolError,
-    Opened,
+    Hello,
+    Limits,
     Pace,
     Ping,
-    Pushed,
-    Refs,
-    ServerSession,
-    State,
-    Violation,
+    ServerInfo,
+    ShmOffer,
+    ShmRef,
+    Timing,
 )
+from sidecar.wire.ops import KINDS
+from sidecar.wire.session import HELLO_BYTES, ServerSession
 
 HELLO = {"t": "hello", "v": 1, "token": "T", "client": {"name": "n", "version": "v"}}
 SERVER = ServerInfo(name="vitrine", version="1", pid=1)
