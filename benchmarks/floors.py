@@ -1,7 +1,7 @@
 """Null targets, each in a process of its own: what a request costs before Vitrine does anything.
 
     python -m benchmarks.floors echo             bare websockets server: sends back what comes
-    python -m benchmarks.floors copy MAP BYTES   the same, but each notice copies BYTES out of a map and back into it
+    python -m benchmarks.floors copy MAP BYTES   the same, but each notice copies BYTES inside a map
     python -m benchmarks.floors hop [DESCRIPTOR] a blocking process behind a stream socket, niced like an engine worker
 
 Each prints its port, serves one client after the other, and ends with its parent (its standard input closes).
@@ -69,20 +69,19 @@ async def _echo(peer: ServerConnection) -> None:
 
 
 class Copier:
-    """Two of the four copies of a picture that goes there and back: out of the first half, into the second."""
+    """One of the three copies of a picture that goes there and back: from the first half into the second."""
 
     def __init__(self, name: str, size: int) -> None:
         self._shared = np.frombuffer(mapped.existing(name, 2 * size), np.uint8)
-        self._private = np.zeros(size, np.uint8)
+        self._size = size
 
     async def answer(self, peer: ServerConnection) -> None:
         """One round a notice."""
-        size = self._private.nbytes
+        size = self._size
         try:
             while True:
                 notice = await peer.recv()
-                np.copyto(self._private, self._shared[:size])
-                np.copyto(self._shared[size:], self._private)
+                np.copyto(self._shared[size:], self._shared[:size])
                 await peer.send(notice)
         except ConnectionClosed:
             return

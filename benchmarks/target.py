@@ -90,7 +90,7 @@ class RawEcho:
 
 
 class CopyAndNotice:
-    """Four copies of a picture through a map, in two processes, with a 16-byte notice each way."""
+    """Three copies of a picture through a map, in two processes, with a 16-byte notice each way."""
 
     def __init__(self, peer: ClientConnection, shared: NDArray[np.uint8], size: int) -> None:
         self._peer = peer

@@ -1,8 +1,10 @@
 """Round trips through a real sidecar, each beside a null target in the same interleaved rounds.
 
-Sent on a schedule (an open loop) and timed from when each request should have gone out. Floors: a bare websockets echo
-on the same event loop; four copies of 1 MiB through a map with a notice over that echo; one hop to a blocking process.
-Then the gateway's echo again while the general worker runs try-on pictures flat out. With Mono, the same in C#.
+One request after the other, as an echo is compared (with --scheduled on a schedule, timed from when each should have
+gone out; with pauses, a shared machine's caches are cold and all rows measure that). Floors: a bare websockets echo on
+the same event loop; three copies of 1 MiB through a map with a notice over that echo; one hop to a blocking process.
+Then, always on a schedule, the gateway's echo while the general worker runs try-on pictures flat out. With Mono, the
+same in C#.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each series in each round (default 2)")
     parser.add_argument("--rate", type=float, default=200.0, help="small requests a second (default 200)")
     parser.add_argument("--busy-seconds", type=float, default=15.0, help="of each echo, worker busy (default 15)")
-    parser.add_argument("--back-to-back", action="store_true", help="a closed loop instead of a schedule")
+    parser.add_argument("--scheduled", action="store_true", help="an open loop instead of one after the other")
     parser.add_argument("--no-csharp", action="store_true", help="leave the C# rows out")
 
 
@@ -77,7 +79,7 @@ async def _measure(host: Host, options: argparse.Namespace, before: dict[str, An
             Case(INLINE, PictureEcho(inline, shared=False).send, PICTURE_RATE_HZ),
             Case(RAW_BIG, big.send, PICTURE_RATE_HZ),
         ]
-        measure = driver.unscheduled if options.back_to_back else driver.scheduled(steady)
+        measure = driver.scheduled(steady) if options.scheduled else driver.unscheduled
         measured = await driver.rounds(
             cases, measure, count=options.rounds, seconds=options.seconds, warm_up_s=0.3, told=told
         )
