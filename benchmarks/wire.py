@@ -79,7 +79,7 @@ async def _measure(host: Host, options: argparse.Namespace, before: dict[str, An
             Case(INLINE, PictureEcho(inline, shared=False).send, PICTURE_RATE_HZ),
             Case(RAW_BIG, big.send, PICTURE_RATE_HZ),
         ]
-        measure = driver.scheduled(steady) if options.scheduled else driver.unscheduled
+        measure = _pace(options)
         measured = await driver.rounds(
             cases, measure, count=options.rounds, seconds=options.seconds, warm_up_s=0.3, told=told
         )
@@ -93,6 +93,10 @@ async def _measure(host: Host, options: argparse.Namespace, before: dict[str, An
     report.environment |= {"server": environment.of_server(served), "packs": environment.packs_of(options.packs)}
     report.warnings += environment.warnings(before)
     return report
+
+
+def _pace(options: argparse.Namespace) -> driver.Measure:
+    return driver.scheduled(steady) if options.scheduled else driver.unscheduled
 
 
 class Echo:
@@ -151,21 +155,27 @@ def _judge(report: Report, measured: dict[str, list[Summary]]) -> None:
         report.warnings += stats.instability(name, found)
     raw_big = stats.paired_ratio(measured[RAW_BIG], measured[SHARED])
     drawn = stats.paired_ratio(measured[RAW_BIG], measured[DRAWN])
-    summed = [_sum(copy, away) for copy, away in zip(measured[COPY], measured[HOP], strict=True)]
+    rounds = zip(measured[COPY], measured[ENGINE], measured[GATEWAY], strict=True)
+    summed = [_plus(copy, engine.p50 - gateway.p50) for copy, engine, gateway in rounds]
+    bare = [_plus(copy, away.p50) for copy, away in zip(measured[COPY], measured[HOP], strict=True)]
     report.checks += [
         Check("gateway echo / raw echo", stats.paired_ratio(measured[GATEWAY], measured[RAW]), "<=", 1.5, "x"),
         Check("worker echo / raw echo", stats.paired_ratio(measured[ENGINE], measured[RAW]), "<=", 2.5, "x"),
-        Check("1 MiB shared / (copies + hop)", stats.paired_ratio(measured[SHARED], summed), "<=", 1.5, "x"),
-        Check("raw echo of 1 MiB / 1 MiB drawn in its slot", drawn, ">=", 5.0, "x", "nothing is copied to send"),
+        Check(
+            "1 MiB shared / (copies + a worker's hop)", stats.paired_ratio(measured[SHARED], summed), "<=", 1.5, "x",
+            "the hop: echo at a worker less echo at the gateway",
+        ),
+        Check("raw echo of 1 MiB / 1 MiB shared", raw_big, ">=", 5.0, "x"),
     ]
-    report.values["raw echo of 1 MiB / 1 MiB shared, copied in first"] = raw_big
-    report.values["copies and hop together, p50 ms"] = stats.over_rounds(summed).p50
+    report.values["copies and a worker's hop together, p50 ms"] = stats.over_rounds(summed).p50
+    report.values["1 MiB shared / (copies + a bare hop to a process)"] = stats.paired_ratio(measured[SHARED], bare)
+    report.values["raw echo of 1 MiB / 1 MiB drawn in its slot"] = drawn
 
 
-def _sum(one: Summary, other: Summary) -> Summary:
-    """Quantiles added: right for the medians, which is all that is used, and pessimistic for none of the targets."""
+def _plus(one: Summary, more_ms: float) -> Summary:
+    """A series that each took so much longer; only its median is used."""
     names = ("mean", "p50", "p90", "p95", "p99", "max")
-    return Summary(count=one.count, **{name: getattr(one, name) + getattr(other, name) for name in names})
+    return Summary(count=one.count, **{name: getattr(one, name) + more_ms for name in names})
 
 
 async def _busy(
@@ -179,7 +189,7 @@ async def _busy(
         spent, since = _cpu_s(general), time.perf_counter()
         seconds = options.busy_seconds / BUSY_ROUNDS
         measured = await driver.rounds(
-            cases, driver.scheduled(steady), count=BUSY_ROUNDS, seconds=seconds, warm_up_s=0.3, told=told
+            cases, _pace(options), count=BUSY_ROUNDS, seconds=seconds, warm_up_s=0.3, told=told
         )
         share = (_cpu_s(general) - spent) / (time.perf_counter() - since)
     for name, found in measured.items():
