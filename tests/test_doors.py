@@ -182,3 +182,10 @@ def test_loading_every_module_loads_no_training_library() -> None:
     if sys.platform == "win32":
         modules = [name for name in modules if not name.endswith("mapping_posix")]
     assert not loaded_after(*modules) & (TRAINING | {"export", "benchmarks"})
+
+
+@pytest.mark.parametrize("path", SIDECAR, ids=label)
+def test_nothing_writes_past_the_back_pressure(path: Path) -> None:
+    """Some CPython releases that are supported never pause a sender that uses `writelines` (CVE-2024-12254)."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    assert not any(isinstance(call.func, ast.Attribute) and call.func.attr == "writelines" for call in calls)

@@ -241,10 +241,9 @@ class Link(asyncio.Protocol):
         transport, chunks = self._transport, self._protocol.data_to_send()
         if not chunks or transport is None or transport.is_closing():
             return
-        if len(chunks) == 1 and chunks[0]:
-            transport.write(chunks[0])
-            return
-        transport.writelines([chunk for chunk in chunks if chunk])
+        for chunk in chunks:  # not `writelines`: see the server's connection
+            if chunk:
+                transport.write(chunk)
         if not chunks[-1] and transport.can_write_eof():  # the protocol's mark for the end
             transport.write_eof()
 

@@ -344,7 +344,10 @@ class Connection(asyncio.Protocol):
             if size < SLICE:
                 self._transport.write(b"".join(chunks))
             else:
-                self._transport.writelines(chunks)  # a large picture is not copied once more
+                # Not joined: a large picture is not copied once more. Not `writelines`: before CPython 3.12.9 and 3.13.2
+                # asyncio's never calls `pause_writing` (CVE-2024-12254), and a slow reader would fill our memory.
+                for chunk in chunks:
+                    self._transport.write(chunk)
         if self._paused_since is not None and self.session.unsent_bytes > UNSENT_BYTES:
             self.close(4008, "the reader is too slow")
 
@@ -387,12 +390,10 @@ class Connection(asyncio.Protocol):
         chunks = self._protocol.data_to_send()
         if not chunks or transport is None or transport.is_closing():
             return
-        data = [chunk for chunk in chunks if chunk]
-        if len(data) == 1:
-            transport.write(data[0])
-        elif data:
-            transport.writelines(data)
-        if len(data) < len(chunks):  # the protocol's mark for the end; a full close could reset the last frame away
+        for chunk in chunks:
+            if chunk:
+                transport.write(chunk)
+        if not chunks[-1]:  # the protocol's mark for the end; a full close could reset the last frame away
             transport.write_eof()
         if self._closing_since is None and self._protocol.close_expected():
             self._closing_since = time.monotonic()
