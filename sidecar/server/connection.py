@@ -344,7 +344,7 @@ class Connection(asyncio.Protocol):
             if size < SLICE:
                 self._transport.write(b"".join(chunks))
             else:
-                # Not joined: a large picture is not copied once more. Not `writelines`: before CPython 3.12.9 and 3.13.2
+                # Not joined: a large picture is not copied once more. Not `writelines`: in some CPython 3.12 and 3.13
                 # asyncio's never calls `pause_writing` (CVE-2024-12254), and a slow reader would fill our memory.
                 for chunk in chunks:
                     self._transport.write(chunk)
