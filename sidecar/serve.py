@@ -9,7 +9,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from .config import ServeConfig
@@ -140,8 +139,3 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def default_threads() -> int:
     """Threads of one model run: all cores but one, which the game or the gateway needs."""
     return max(1, (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2) - 1)
-
-
-def packs_folder(config: ServeConfig) -> Path:
-    """Where this server looks for packs."""
-    return Registry(config.packs).root

@@ -272,7 +272,7 @@ class Gateway:
         call = self._calls.find(connection, violation.id)
         if call is not None:
             self._calls.stop(call, None, code=BadRequest.code)
-        self._models.drop(connection, violation.id)
+        self._models.cancel(connection, violation.id)
 
     def _refuse_refs(self, connection: Connection, refs: list[Any]) -> None:
         """Slots that came with a message that was not taken go straight back, unless they are in use here."""

@@ -41,14 +41,10 @@ class ModelOps:
         task.add_done_callback(lambda done: self._tasks.pop(key, None) if self._tasks.get(key) is done else None)
 
     def cancel(self, connection: Connection, call_id: int) -> None:
-        """The peer's `cancel`."""
+        """Nobody waits for the call any more: the peer cancelled it, or it was answered otherwise."""
         task = self._tasks.get((connection.number, call_id))
         if task is not None:
             task.cancel()
-
-    def drop(self, connection: Connection, call_id: int) -> None:
-        """The call was answered otherwise; nobody waits for it."""
-        self.cancel(connection, call_id)
 
     def forget(self, connection: Connection) -> None:
         """The connection is gone."""
