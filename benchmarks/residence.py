@@ -13,6 +13,7 @@ from .stats import slope
 
 EVERY_S = 1.0
 SETTLING_S = 60.0
+FEWEST_SAMPLES = 2
 MIB = 2**20
 
 
@@ -47,12 +48,17 @@ class Residence:
         return {name: values[-1] / MIB for name, values in self.series.items()}
 
     def growth_mib_per_minute(self) -> dict[str, float]:
-        """The slope of each process once it has settled for a minute (or from the middle of a shorter run)."""
-        settled = min(SETTLING_S, self.times[-1] / 2)
-        first = next(index for index, at in enumerate(self.times) if at >= settled)
+        """The slope of each process once it has settled for a minute (or from the middle of a shorter run).
+
+        Empty when the run was too short for a slope: two settled samples are the least that has one.
+        """
+        settled = min(SETTLING_S, self.times[-1] / 2) if self.times else 0.0
+        times = [at for at in self.times if at >= settled]
+        if len(times) < FEWEST_SAMPLES:
+            return {}
+        first = len(self.times) - len(times)
         return {
-            name: 60 / MIB * slope(self.times[first:], values[first : len(self.times)])
-            for name, values in self.series.items()
+            name: 60 / MIB * slope(times, values[first : len(self.times)]) for name, values in self.series.items()
         }
 
 
