@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -14,30 +13,25 @@ from typing import Any
 
 from sidecar.demo.host import Host
 
+from . import mono
 from .report import Check, Report
 from .target import ROOT, STOP_S
 
-CORE = ROOT / "unity_bridge" / "Runtime" / "Core"
-BENCH = ROOT / "tests" / "unity" / "EchoBench.cs"
-PEER = ROOT / "tests" / "unity" / "floor_peer.py"
-BUILD_S = 120.0
+BENCH = ROOT / "benchmarks" / "unity" / "EchoBench.cs"
+PEER = ROOT / "benchmarks" / "unity" / "floor_peer.py"
 RUN_S = 120.0
 
 
 async def echo_bench(report: Report, host: Host, raw_url: str) -> None:
     """Adds the C# values and checks; says so in the warnings where they cannot be measured."""
-    if not (shutil.which("mcs") and shutil.which("mono") and BENCH.exists()):
-        report.warnings.append("C# was not measured: it needs Mono (mcs, mono) and a checkout with tests/unity")
+    if mono.missing() or not mono.PACKAGE.exists():
+        report.warnings.append("C# was not measured: it needs Mono (mcs, mono) and a checkout with unity_bridge")
         return
     with tempfile.TemporaryDirectory(prefix="vitrine-csharp-") as folder:
-        program = Path(folder) / "EchoBench.exe"
-        sources = [str(path) for path in sorted(CORE.rglob("*.cs"))]
-        code, text = await _run(
-            "mcs", "-langversion:7.2", "-unsafe", "-optimize+", "-nowarn:1591", f"-out:{program}",
-            "-r:System.Net.Http", "-r:System.Core", "-r:System.Numerics", *sources, str(BENCH), limit_s=BUILD_S,
-        )
-        if code:
-            report.warnings.append(f"C# was not measured: EchoBench does not compile: {text.strip()[-300:]}")
+        try:
+            program = await asyncio.to_thread(mono.Assemblies(Path(folder)).program, BENCH)
+        except mono.CompileFailed as error:
+            report.warnings.append(f"C# was not measured: {str(error)[-300:]}")
             return
         await _measure(report, host, raw_url, program)
 

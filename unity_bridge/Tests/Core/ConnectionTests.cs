@@ -14,7 +14,7 @@ public sealed class ConnectionTests : IDisposable
 {
     private const int WaitMs = 5000;
 
-    private static readonly FakeServer Shared = new FakeServer();
+    private static readonly FakeServer Shared = SharedServer();
     private FakeServer _server = Shared;
 
     public void Dispose()
@@ -22,9 +22,12 @@ public sealed class ConnectionTests : IDisposable
         if (_server != Shared) { _server.Dispose(); }
     }
 
-    internal static void StopServer()
+    private static FakeServer SharedServer()
     {
-        Shared.Dispose();
+        var server = new FakeServer();
+        AppDomain.CurrentDomain.ProcessExit += delegate { server.Dispose(); };
+        AppDomain.CurrentDomain.DomainUnload += delegate { server.Dispose(); };
+        return server;
     }
 
     [Test]

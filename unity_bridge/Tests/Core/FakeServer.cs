@@ -19,9 +19,9 @@ internal sealed class FakeServer : IDisposable
 
     internal void Begin()
     {
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("VITRINE_PYTHON"))
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("VITRINE_PYTHON") ?? "python3")
         {
-            Arguments = "\"" + Path.Combine(TestMain.Folder, "unity/fake_server.py") + "\" \"" + RunFolder + "\"",
+            Arguments = "\"" + Path.Combine(Vectors.Folder, "unity/fake_server.py") + "\" \"" + RunFolder + "\"",
             UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
         };
         _process = Process.Start(start);
@@ -48,6 +48,9 @@ internal sealed class FakeServer : IDisposable
         {
             Kill();
         }
-        Directory.Delete(RunFolder, true);
+        if (Directory.Exists(RunFolder))
+        {
+            Directory.Delete(RunFolder, true);
+        }
     }
 }
