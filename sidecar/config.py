@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .engine.policy import Mode
+
 DEFAULT_PORT = 48710
 PROVIDERS = ("cuda", "directml", "cpu")
 
@@ -24,3 +26,4 @@ class ServeConfig:
     allow_hosts: frozenset[str] = field(default_factory=frozenset)
     allow_origins: frozenset[str] = field(default_factory=frozenset)
     log_level: str = "INFO"
+    mode: Mode = "balance"

@@ -19,7 +19,7 @@ DOORS: dict[str, set[str]] = {
     "config": set(),
     "wire": {"errors"},
     "endpoint": {"errors"},
-    "server": {"wire", "endpoint", "errors", "engine.scheduler", "engine.policy"},
+    "server": {"wire", "endpoint", "errors", "engine.scheduler", "engine.policy", "engine.governor"},
     "client": {"wire", "endpoint", "errors"},
     "catalog": {"errors"},
     "engine": {"errors"},

@@ -34,6 +34,8 @@ ORT_NAMES = {"cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider"
 RECENT_RUNS = 256
 WARM_RUNS = 2
 WARMING_THREADS = 2
+LEAST_SHARE = 0.02
+LONGEST_REST_S = 0.5
 # Allocators keep some pages; a model below this cannot be told from noise.
 NOISE_BYTES = 4 * 2**20
 
@@ -64,8 +66,10 @@ class Model:
             raise ValueError(f"{self.name} takes float32 {list(spec.shape)}, not {tensor.dtype} {list(tensor.shape)}")
         start = time.perf_counter()
         results = self.runtime.run(self.session, self.outputs, {spec.name: tensor})
-        self.recent_ms.append(1000 * (time.perf_counter() - start))
+        spent_s = time.perf_counter() - start
+        self.recent_ms.append(1000 * spent_s)
         self.runs += 1
+        self.runtime.rest(spent_s)
         return dict(zip(self.outputs, results, strict=True))
 
 
@@ -83,6 +87,8 @@ class Runtime:
         self._options: Any = None
         self._stopped = False
         self._lock = threading.Lock()
+        self.share = 1.0  # of the time in which models may run
+        self._roused = threading.Event()
         ort.set_default_logger_severity(3)
 
     # -- running -------------------------------------------------------------------------------------------------
@@ -92,11 +98,26 @@ class Runtime:
         with self._lock:
             self._stopped = False
             self._options = None
+            self._roused.clear()
+
+    def throttle(self, share: float) -> None:
+        """From now on compute for at most this share of the time, 0..1; may come from another thread."""
+        self.share = min(1.0, max(LEAST_SHARE, share))
+        self._roused.set()  # a rest under the old share ends here
+
+    def rest(self, spent_s: float) -> None:
+        """Leaves the processor, or the GPU, to others after a run of `spent_s`, as `throttle` asks: a diffusion step or a
+        token is one run, so they are spaced. A cancel ends the rest."""
+        if self.share < 1.0:
+            self._roused.wait(min(LONGEST_REST_S, spent_s * (1 / self.share - 1)))
+            if not self._stopped:
+                self._roused.clear()
 
     def terminate(self) -> None:
         """Stops what runs now at its next node, and every further run of the same job."""
         with self._lock:
             self._stopped = True
+            self._roused.set()
             if self._options is not None:
                 self._options.terminate = True
 

@@ -54,7 +54,8 @@ class _Timed:
 class Context:
     """One job. `decode_ms`, `infer_ms`, `encode_ms` add up as it goes; `used` are the slots that its result refers to.
 
-    `models` resolves a model by name and loads it on first use; `stopped` says whether the call was cancelled.
+    `models` resolves a model by name and loads it on first use; `stopped` says whether the call was cancelled;
+    `max_side` is the longest side in pixels that a stream's pictures may have under pressure, 0 for any.
     """
 
     def __init__(
@@ -66,9 +67,11 @@ class Context:
         scratch: Scratch,
         stopped: Callable[[], bool],
         image_px: int,
+        max_side: int = 0,
     ) -> None:
         self.models = models
         self.stopped = stopped
+        self.max_side = max_side
         self.decode_ms = 0.0
         self.infer_ms = 0.0
         self.encode_ms = 0.0

@@ -93,6 +93,16 @@ def to_rgb(pixels: Pixels) -> Pixels:
     return np.ascontiguousarray(pixels[..., :3])
 
 
+def within(pixels: Pixels, side: int) -> Pixels:
+    """(h, w, C) with no side longer than `side` pixels, its shape kept; as it was where it fits or `side` is 0."""
+    height, width = pixels.shape[:2]
+    if side <= 0 or max(height, width) <= side:
+        return pixels
+    scale = side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def to_rgba(pixels: Pixels) -> Pixels:
     """(H, W, 4) of any picture; opaque where it had no alpha."""
     if pixels.shape[2] == 4:

@@ -11,6 +11,7 @@ from ..tryon import layers as wardrobe
 from ..tryon.session import Stopped, TryOnSession
 from ..tryon.still import try_on_still
 from ..wire.ops import LayerArg, TryOnPush, TryOnStillArgs, TryOnStreamArgs, Want
+from . import pictures
 from .context import Context, wanted
 
 
@@ -32,7 +33,7 @@ class TryOnStream:
             return {}
         if push.n is None or push.t_us is None:
             raise BadRequest("A frame needs n and t_us.")
-        pixels = context.rgb(push.image)
+        pixels = pictures.within(context.rgb(push.image), context.max_side)
         context.check()
         overlay = self._options.output == "overlay"
         try:

@@ -14,8 +14,10 @@ from ..wire.messages import Timing
 from ..wire.ops import OpRule
 from .connection import Connection
 from .stats import Stats
+from .watch import Watch
 
 WAITING_BYTES = 512 * 2**20
+LONGEST_REST_S = 0.25
 
 
 @dataclass(eq=False, slots=True)
@@ -76,11 +78,15 @@ class Bench(Protocol):
 class Calls:
     """Routes calls. Every call gets exactly one end; every slot that was handed over goes back exactly once."""
 
-    def __init__(self, scheduler: Scheduler[Work], bench: Bench, stats: Stats) -> None:
+    def __init__(self, scheduler: Scheduler[Work], bench: Bench, stats: Stats, watch: Watch) -> None:
         self.scheduler = scheduler
         self.changed: Callable[[], None] = lambda: None
+        self.later: Callable[[str, float], None] = lambda lane, delay_s: None
+        self.frame_share = 1.0  # of the time in which a lane may work on frames; below 1 it rests after each
+        self._rests: dict[str, float] = {}
         self._bench = bench
         self._stats = stats
+        self._watch = watch
         self._open: dict[tuple[int, int], OpenCall] = {}
         self._running: dict[int, Work] = {}
         self._numbers = 0
@@ -147,6 +153,10 @@ class Calls:
         """The B calls that a lane's worker holds state for."""
         return [call for call in self._open.values() if call.rule.lane == lane and call.rule.kind == "B"]
 
+    def all_open(self) -> list[OpenCall]:
+        """Every call that a worker has to do with."""
+        return list(self._open.values())
+
     def stop(self, call: OpenCall, error: VitrineError | None, *, code: str = Cancelled.code) -> None:
         """Ends a call before its time at every layer; without an error the peer has been told already, or is gone, and
         `code` is what is counted."""
@@ -167,6 +177,12 @@ class Calls:
         """The peer's `cancel`."""
         self.stop(call, Cancelled("The call was cancelled."))
 
+    def shed(self, prios: frozenset[str], refusal: Callable[[str], VitrineError | None]) -> None:
+        """Ends the calls of these priorities that still wait; what runs goes on, and so do streams."""
+        for call in [call for call in self._open.values() if call.prio in prios]:
+            if call.running is None and call.rule.kind != "B":
+                self.stop(call, refusal(call.prio))
+
     def stop_connection(self, connection: Connection) -> None:
         """The connection is gone: everything of it stops."""
         for call in [call for call in self._open.values() if call.connection is connection]:
@@ -176,7 +192,7 @@ class Calls:
 
     def pump(self, lane: str) -> None:
         """Gives a lane's worker its next job if it is free."""
-        if not self._bench.idle(lane):
+        if not self._bench.idle(lane) or (self._rests and self._resting(lane)):
             return
         job, dropped = self.scheduler.next_job(lane, time.monotonic())
         self._settle(dropped)
@@ -184,6 +200,15 @@ class Calls:
             self._run(job.payload)
         if job is not None or dropped:
             self.changed()
+
+    def _resting(self, lane: str) -> bool:
+        """Whether the lane leaves the machine to the game for a moment longer; then it is pumped again after it."""
+        left_s = self._rests.get(lane, 0.0) - time.monotonic()
+        if left_s > 0:
+            self.later(lane, left_s)
+            return True
+        self._rests.pop(lane, None)
+        return False
 
     def _run(self, work: Work) -> None:
         self._numbers += 1
@@ -241,7 +266,11 @@ class Calls:
             return None
         work.call.running = None
         assert work.job is not None
-        self.scheduler.finished(work.job, time.monotonic() - work.started_at)
+        now = time.monotonic()
+        self.scheduler.finished(work.job, now - work.started_at)
+        if self.frame_share < 1.0 and work.frame:
+            rest_s = (now - work.started_at) * (1 / self.frame_share - 1)
+            self._rests[work.call.rule.lane] = now + min(LONGEST_REST_S, rest_s)
         return work
 
     def _deliver(self, work: Work, body: bytes, timing: tuple[float, float, float], used: list[int]) -> None:
@@ -257,6 +286,7 @@ class Calls:
         if work.step == "call":
             session.done(call.id, body, tm)
             self._stats.took(call.op, now - work.read_at)
+            self._watch.answered(call.op, call.connection.number, tm, now)
             self._forget(call, "ok")
         elif work.step == "end":
             if call.rule.frames:
@@ -269,6 +299,9 @@ class Calls:
         elif body != EMPTY:
             self._part(work, body, tm, used)
             self._stats.took(call.op, now - work.read_at)
+            self._watch.answered(call.op, call.connection.number, tm, now)
+            if call.rule.frames:
+                call.connection.seen.frame(now, tm.total_ms)
 
     def _part(self, work: Work, body: bytes, tm: Timing, used: list[int]) -> None:
         call, connection = work.call, work.call.connection
@@ -299,6 +332,8 @@ class Calls:
             call.live = False
             self._open.pop((call.connection.number, call.id), None)
             self._stats.ended(call.op, code)
+            if code != "ok":
+                self._watch.failed(call.op, code, call.connection.number)
 
     def _settle(self, dropped: list[Dropped[Work]]) -> None:
         """Jobs that will not run: their slots go back, their call fails or, for a frame, goes on."""

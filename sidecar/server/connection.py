@@ -32,6 +32,7 @@ from ..wire.ops import KINDS
 from ..wire.session import HELLO_BYTES, ServerSession
 from ..wire.shm import Lane, SlotPool
 from .http import Pages, text
+from .watch import Seen
 
 log = logging.getLogger("vitrine.connections")
 UNSENT_BYTES = 8 * 2**20
@@ -75,6 +76,8 @@ class Connection(asyncio.Protocol):
     `ended` is told once nothing more can be answered, which may be seconds before the socket is gone.
     """
 
+    seen: Seen  # from the welcome on
+
     def __init__(
         self,
         owner: Owner,
@@ -91,6 +94,8 @@ class Connection(asyncio.Protocol):
         self.down: SlotPool | None = None
         self.held: set[int] = set()
         self.client = ""
+        self.ticket = False  # a dashboard's: it may look and try on, nothing else
+        self.closed_with: int | None = None
         self._owner = owner
         self._patience = patience or Patience()
         self._ended = ended
@@ -356,6 +361,7 @@ class Connection(asyncio.Protocol):
         if self._closing_since is not None:
             return
         self._closing_since = time.monotonic()
+        self.closed_with = code
         if self._protocol.state is OPEN:
             while self._paused_since is None and (message := self.session.next_to_send()) is not None:
                 self._protocol.send_binary(message)

@@ -12,11 +12,13 @@ from typing import Any, Protocol
 import msgspec
 
 from .. import __version__
+from ..engine.governor import Governor
+from ..engine.policy import Mode
 from ..engine.scheduler import Scheduler
-from ..errors import BadRequest, ModelLoading, NotFound, VitrineError
+from ..errors import BadRequest, ModelLoading, NotFound, Unauthorized, VitrineError
 from ..wire import codec
 from ..wire.events import Event, Opened, Pushed, Refs, Violation
-from ..wire.messages import Cancel, End, Free, Hello, Limits, Pace, Ping, ServerInfo, Timing
+from ..wire.messages import Call, Cancel, End, Free, Hello, Limits, Pace, Ping, Priority, ServerInfo, Timing
 from ..wire.ops import LATER, OPS, EchoArgs, OpRule
 from ..wire.shm import SlotPool, create_lane
 from . import auth
@@ -25,7 +27,9 @@ from .connection import Connection, Patience
 from .http import Pages
 from .models import ModelOps
 from .stats import Stats
+from .watch import Watch
 from .workers import Workers
+from .yielding import Yielding
 
 log = logging.getLogger("vitrine.gateway")
 WAITING_CONNECTIONS = 16
@@ -58,15 +62,18 @@ class Gateway:
         packs: PackStates,
         limits: Limits | None = None,
         patience: Patience | None = None,
+        mode: Mode = "balance",
     ) -> None:
         self.limits = limits or Limits()
         self._patience = patience
         self.stats = Stats()
+        self.watch = Watch()
+        self.tickets = auth.Tickets()
         self._token = token
         self._packs = packs
         self._workers = workers
         self._scheduler: Scheduler[Work] = Scheduler(workers.lanes)
-        self._calls = Calls(self._scheduler, workers, self.stats)
+        self._calls = Calls(self._scheduler, workers, self.stats, self.watch)
         self._models = ModelOps(workers, packs, self._busy_streams)
         self._connections: dict[int, Connection] = {}
         self._numbers = 0
@@ -74,7 +81,11 @@ class Gateway:
         self._deadline: asyncio.TimerHandle | None = None
         self._due = float("inf")
         self._ticker: asyncio.TimerHandle | None = None
+        self._tick_due = float("inf")
+        self._rested: dict[str, asyncio.TimerHandle] = {}
+        self._yielding = Yielding(Governor(mode), self._calls, workers, tell=self._note_pressure)
         self._calls.changed = self._watch_deadlines
+        self._calls.later = self._pump_later
         workers.answered = self._calls.answered
         workers.refused = self._calls.refused
         workers.lost = self._worker_lost
@@ -90,7 +101,7 @@ class Gateway:
             Refs: lambda connection, event: self._refuse_refs(connection, event.refs),
             Free: self._freed,
             Ping: self._pinged,
-            Pace: lambda connection, event: None,  # kept for the governor
+            Pace: self._paced,
         }
 
     # -- life ----------------------------------------------------------------------------------------------------
@@ -101,11 +112,17 @@ class Gateway:
         return Connection(self, self._numbers, patience=self._patience, ended=self._stop_calls)
 
     def start_ticking(self) -> None:
-        """Begins the half-second watch over slow and silent peers."""
+        """Begins the half-second watch over slow and silent peers, and over the machine."""
+        self._yielding.start()
+        self._tick()
+
+    def _tick(self) -> None:
         now = time.monotonic()
         for connection in list(self._connections.values()):
             connection.tick(now)
-        self._ticker = asyncio.get_running_loop().call_later(TICK_S, self.start_ticking)
+        self._yielding.tick(late_ms=1000 * max(0.0, now - self._tick_due))
+        self._tick_due = now + TICK_S
+        self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
     async def shut_down(self, *, in_ms: int = 500) -> None:
         """Tells everybody, closes every connection, stops the workers."""
@@ -115,7 +132,7 @@ class Gateway:
                 connection.flush()
             connection.close(1001, "the server stops")
         await asyncio.sleep(0)
-        for timer in (self._ticker, self._deadline):
+        for timer in (self._ticker, self._deadline, *self._rested.values()):
             if timer is not None:
                 timer.cancel()
         await self._workers.stop()
@@ -135,6 +152,8 @@ class Gateway:
         if self._connections.pop(connection.number, None) is None:
             return
         self._stop_calls(connection)
+        self._yielding.left(connection.number)
+        self.watch.left(connection.number, connection.closed_with)
         self._workers.detach(connection)
 
     def _stop_calls(self, connection: Connection) -> None:
@@ -147,15 +166,18 @@ class Gateway:
 
     def _hello(self, connection: Connection, hello: Hello) -> None:
         if not auth.same(self._token, hello.token):
-            connection.close(1008, "the token is wrong; read it from run.json")
-            return
-        if hello.shm:
+            connection.ticket = self.tickets.redeem(hello.token)
+            if not connection.ticket:
+                connection.close(1008, "the token is wrong; read it from run.json")
+                return
+        if hello.shm and not connection.ticket:
             self._make_lane(connection)
         offer = connection.lane.offer if connection.lane is not None else None
         server = ServerInfo(name="vitrine", version=__version__, pid=os.getpid())
         name = f"s{connection.number}-{os.urandom(4).hex()}"
-        connection.session.welcome(session=name, server=server, ops=self._answerable(), shm=offer)
+        connection.session.welcome(session=name, server=server, ops=self._answerable(connection), shm=offer)
         connection.client = name
+        connection.seen = self.watch.arrived(connection.number, hello.client, ticket=connection.ticket)
         connection.welcomed()
         connection.flush()
         log.info("%s: %s %s", name, hello.client.name, hello.client.version)
@@ -169,8 +191,9 @@ class Gateway:
         connection.down = SlotPool(range(UP, UP + DOWN))
         self._workers.attach(connection)
 
-    def _answerable(self) -> list[str]:
-        return [name for name, rule in OPS.items() if not self._packs.missing(rule.models)]
+    def _answerable(self, connection: Connection) -> list[str]:
+        allowed = auth.TICKET_OPS if connection.ticket else OPS.keys()
+        return [name for name, rule in OPS.items() if name in allowed and not self._packs.missing(rule.models)]
 
     # -- calls ---------------------------------------------------------------------------------------------------
 
@@ -183,7 +206,9 @@ class Gateway:
             return
         slots = [ref.slot for ref in event.refs]
         rule = OPS.get(call.op)
-        if rule is None or (missing := self._packs.missing(rule.models)):
+        if connection.ticket and call.op not in auth.TICKET_OPS:
+            self._fail(connection, call.id, call.op, _only_looks())
+        elif rule is None or (missing := self._packs.missing(rule.models)):
             connection.release(slots)
             self._fail(connection, call.id, call.op, _not_here(call.op, rule, missing if rule else []))
         elif rule.lane == "gateway":
@@ -195,9 +220,11 @@ class Gateway:
             connection.release(slots)
             loading = ModelLoading("Its models are still being loaded; try again shortly.", retry_ms=500)
             self._fail(connection, call.id, call.op, loading)
+        elif (refusal := self._yielding.refusal(prio := _prio(connection, call, rule))) is not None:
+            connection.release(slots)
+            self._fail(connection, call.id, call.op, refusal)
         else:
             key = None if call.key is None else (connection.number, call.op, call.key)
-            prio = call.prio or rule.prio
             opened = OpenCall(connection, call.id, call.op, rule, prio, call.budget_ms, time.monotonic())
             self._calls.open(opened, event.raw, slots, key)
 
@@ -237,6 +264,7 @@ class Gateway:
         if connection.open and connection.session.is_open(call_id):
             connection.session.fail(call_id, error)
             self.stats.ended(op, error.code)
+            self.watch.failed(op, error.code, connection.number)
             connection.flush()
 
     def _pushed(self, connection: Connection, event: Pushed) -> None:
@@ -289,6 +317,10 @@ class Gateway:
         if connection.down is not None:
             connection.down.give_back(free.slots)
 
+    def _paced(self, connection: Connection, pace: Pace) -> None:
+        if not connection.ticket:  # whoever only looks does not slow the sidecar down
+            self._yielding.paced(connection.number, pace)
+
     def _pinged(self, connection: Connection, ping: Ping) -> None:
         now_us = time.monotonic_ns() // 1000
         connection.session.pong(ping.c0, now_us, time.monotonic_ns() // 1000)
@@ -315,6 +347,21 @@ class Gateway:
             if connection.open:
                 connection.session.note("model", {"name": name, "state": state})
                 connection.flush()
+
+    def _note_pressure(self, level: int, what: str) -> None:
+        for connection in self._connections.values():
+            if connection.open:
+                connection.session.note("pressure", {"level": level, "what": what})
+                connection.flush()
+
+    def _pump_later(self, lane: str, delay_s: float) -> None:
+        """One timer a lane, at the end of its rest."""
+        if lane not in self._rested:
+            self._rested[lane] = asyncio.get_running_loop().call_later(delay_s + 0.0005, self._pump_rested, lane)
+
+    def _pump_rested(self, lane: str) -> None:
+        del self._rested[lane]
+        self._calls.pump(lane)
 
     def _watch_deadlines(self) -> None:
         """Keeps one timer at the earliest budget that runs out while its call waits."""
@@ -347,7 +394,16 @@ class Gateway:
             "queues": self._scheduler.depths(),
             "models": self._workers.models(),
             "counters": self.stats.counters(),
+            "pressure": self._yielding.snapshot(),
+            "watch": self._watched(),
         }
+
+    def _watched(self) -> dict[str, Any]:
+        open_calls: dict[int, list[OpenCall]] = {}
+        for call in self._calls.all_open():
+            open_calls.setdefault(call.connection.number, []).append(call)
+        mapped = {connection.number for connection in self._connections.values() if connection.mapped}
+        return self.watch.snapshot(open_calls=open_calls, mapped=mapped)
 
     def readiness(self) -> dict[str, Any]:
         """`{ready, models, progress}` for `/healthz` and `/readyz`."""
@@ -357,7 +413,18 @@ class Gateway:
         """The Prometheus text."""
         sessions = sum(1 for connection in self._connections.values() if connection.open)
         restarts = {worker["name"]: worker["restarts"] for worker in self._workers.describe()}
-        return self.stats.exposition(depths=self._scheduler.depths(), sessions=sessions, restarts=restarts)
+        return self.stats.exposition(
+            depths=self._scheduler.depths(), sessions=sessions, restarts=restarts, pressure=self._yielding.snapshot()
+        )
+
+
+def _prio(connection: Connection, call: Call, rule: OpRule) -> Priority:
+    """A ticket's calls come last, whatever they ask for: who tries things on in the dashboard must not slow a game."""
+    return "batch" if connection.ticket else call.prio or rule.prio
+
+
+def _only_looks() -> Unauthorized:
+    return Unauthorized("A ticket only looks and tries on; connect with the token of run.json for this op.")
 
 
 def _bad_reference() -> BadRequest:

@@ -13,16 +13,49 @@ from websockets.datastructures import Headers, MultipleValuesError
 from websockets.http11 import Request, Response
 
 from ..wire.messages import PATH
+from .auth import TICKET_S
 
+# The dashboard loads its own files, speaks to its own origin and may use the camera; everything else is closed.
+POLICY = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+)
 SECURITY = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Content-Security-Policy": "; ".join(POLICY),
 }
 REASONS = {200: "OK", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
 REASONS |= {421: "Misdirected Request", 503: "Service Unavailable"}
+KINDS = {
+    "css": "text/css; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "png": "image/png",
+    "svg": "image/svg+xml",
+}
+SCRIPTS = ("dashboard", "format", "msgpack", "sections", "session", "table", "theme", "tryit", "vitrine")
+SAMPLES = ("sample-glasses-1", "sample-glasses-2", "sample-top-1", "sample-top-2")
+# Address -> file of the package. Only what stands here is ever read: no part of a path comes from a request.
+FILES = {
+    "/": "server/dashboard/index.html",
+    "/dashboard/dashboard.css": "server/dashboard/dashboard.css",
+    "/dashboard/icon.svg": "server/dashboard/icon.svg",
+    "/dashboard/portrait.png": "catalog/portrait/astronaut.png",
+    **{f"/dashboard/{name}.js": f"server/dashboard/{name}.js" for name in SCRIPTS},
+    **{f"/dashboard/{name}.png": f"catalog/pictures/{name}.png" for name in SAMPLES},
+}
 
 
 @dataclass(frozen=True)
@@ -55,12 +88,14 @@ class Door:
 
 @dataclass(frozen=True)
 class Pages:
-    """What the plain pages show; `readiness` answers `{ready, models, progress}`, `metrics` the Prometheus text."""
+    """What the plain pages show; `readiness` answers `{ready, models, progress}`, `metrics` the Prometheus text, `ticket` a new
+    ticket for the dashboard."""
 
     door: Door
     token: str
     readiness: Callable[[], dict[str, Any]]
     metrics: Callable[[], bytes]
+    ticket: Callable[[], str] | None = None
 
     def answer(self, request: Request) -> Response | None:
         """The response to a plain request or a refused one; None lets a WebSocket handshake go on."""
@@ -70,6 +105,8 @@ class Pages:
         path = request.path.split("?", 1)[0]
         if path == PATH and "websocket" in [value.lower() for value in request.headers.get_all("Upgrade")]:
             return None
+        if path in FILES:
+            return _file(FILES[path])
         page = self._pages().get(path)
         return page(request) if page is not None else text(404, "There is nothing here.")
 
@@ -78,8 +115,7 @@ class Pages:
             "/healthz": lambda _: as_json(200, self.readiness()),
             "/readyz": self._ready,
             "/metrics": self._metrics,
-            "/": lambda _: _dashboard("index.html", "text/html; charset=utf-8"),
-            "/dashboard.js": lambda _: _dashboard("dashboard.js", "text/javascript; charset=utf-8"),
+            "/ticket": self._ticket,
         }
 
     def _ready(self, _: Request) -> Response:
@@ -87,11 +123,21 @@ class Pages:
         return as_json(200 if state["ready"] else 503, state)
 
     def _metrics(self, request: Request) -> Response:
+        if not self._has_token(request):
+            return _no_token()
+        return _response(200, self.metrics(), "text/plain; version=0.0.4; charset=utf-8")
+
+    def _ticket(self, request: Request) -> Response:
+        if not self._has_token(request):
+            return _no_token()
+        if self.ticket is None:
+            return text(404, "This server gives no tickets.")
+        return as_json(200, {"ticket": self.ticket(), "expires_s": TICKET_S})
+
+    def _has_token(self, request: Request) -> bool:
         expected = f"Bearer {self.token}".encode()
         offered = request.headers.get_all("Authorization")
-        if len(offered) != 1 or not hmac.compare_digest(expected, offered[0].encode("utf-8", "replace")):
-            return text(401, "Send the token of run.json as Authorization: Bearer TOKEN.")
-        return _response(200, self.metrics(), "text/plain; version=0.0.4; charset=utf-8")
+        return len(offered) == 1 and hmac.compare_digest(expected, offered[0].encode("utf-8", "replace"))
 
 
 def text(status: int, message: str) -> Response:
@@ -104,8 +150,13 @@ def as_json(status: int, value: dict[str, Any]) -> Response:
     return _response(status, json.dumps(value).encode(), "application/json")
 
 
-def _dashboard(name: str, kind: str) -> Response:
-    return _response(200, resources.files(__package__).joinpath("dashboard", name).read_bytes(), kind)
+def _no_token() -> Response:
+    return text(401, "Send the token of run.json as Authorization: Bearer TOKEN.")
+
+
+def _file(name: str) -> Response:
+    data = resources.files("sidecar").joinpath(*name.split("/")).read_bytes()
+    return _response(200, data, KINDS[name.rpartition(".")[2]])
 
 
 def _response(status: int, body: bytes, kind: str) -> Response:

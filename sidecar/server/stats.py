@@ -69,13 +69,17 @@ class Stats:
             "superseded": self._frames["superseded"],
         }
 
-    def exposition(self, *, depths: dict[str, int], sessions: int, restarts: dict[str, int]) -> bytes:
+    def exposition(
+        self, *, depths: dict[str, int], sessions: int, restarts: dict[str, int], pressure: dict[str, Any]
+    ) -> bytes:
         """The Prometheus text, with what the gateway knows at this moment."""
         registry = CollectorRegistry()
         gauges = [
             _gauge("vitrine_queue_depth", "Jobs that wait, by priority.", "prio", depths),
             _gauge("vitrine_worker_restarts", "Restarts since the start, by worker.", "worker", restarts),
             GaugeMetricFamily("vitrine_sessions", "Connections that are welcome.", value=sessions),
+            GaugeMetricFamily("vitrine_pressure_level", "How far the sidecar yields, 0 to 3.", value=pressure["level"]),
+            _changes(pressure["changes"]),
         ]
         registry.register(_Once([*self._families(), *gauges]))
         text: bytes = generate_latest(registry)
@@ -110,6 +114,13 @@ def _gauge(name: str, text: str, label: str, values: dict[str, int]) -> GaugeMet
     family = GaugeMetricFamily(name, text, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)
+    return family
+
+
+def _changes(counts: dict[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily("vitrine_pressure_changes", "Decisions of the governor.", labels=["direction"])
+    for direction, count in counts.items():
+        family.add_metric([direction], count)
     return family
 
 

@@ -95,9 +95,11 @@ class Handle(Protocol):
         raw: bytes,
         grants: list[tuple[int, int]],
         image_px: int,
+        max_side: int,
     ) -> None: ...
     def close_stream(self, conn: int, call: int) -> None: ...
     def cancel(self, number: int) -> None: ...
+    def throttle(self, *, share: float, cores: float) -> None: ...
     def load(self, number: int, name: str) -> None: ...
     def unload(self, number: int, name: str) -> None: ...
     def recycle(self, warm: list[str]) -> None: ...
@@ -116,6 +118,7 @@ class Workers:
         self._model_jobs: dict[int, tuple[str, asyncio.Future[bytes]]] = {}
         self._model_numbers = 0
         self._states: dict[str, str] = {}
+        self.max_side = 0  # longest side of streams' pictures, pixels; 0 for as sent
         self.answered: Callable[[int, bytes, Timings, list[int]], None] = lambda *_: None
         self.refused: Callable[[int, str, str, int | None], None] = lambda *_: None
         self.lost: Callable[[str, list[int]], None] = lambda *_: None
@@ -161,11 +164,16 @@ class Workers:
             raw=work.raw,
             grants=work.grants,
             image_px=call.connection.session.limits.image_px,
+            max_side=self.max_side if call.rule.frames else 0,
         )
 
     def cancel(self, lane: str, number: int) -> None:
         """Asks a running job to stop."""
         self._handles[lane].cancel(number)
+
+    def throttle(self, lane: str, *, share: float, cores: float) -> None:
+        """Has a lane's worker compute for this share of the time, on this share of the cores."""
+        self._handles[lane].throttle(share=share, cores=cores)
 
     def close_stream(self, lane: str, conn: int, call: int) -> None:
         """Tells the worker to forget a B call."""

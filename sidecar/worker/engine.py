@@ -1,6 +1,7 @@
 """The inside of an engine worker: reads a job, runs it, answers; one job at a time, in the process's main thread.
 
-A second thread listens on the control socket for cancels only, so that a running model can be terminated.
+A second thread listens on the control socket for what must not wait: cancels, so that a running model can be
+terminated, and pressure.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from ..ops import registry
 from ..ops.context import Context, Infer, Scratch
 from ..wire import codec
 from ..wire.shm import Lane, open_lane
+from .cores import Cores
 from .link import (
     Answer,
     Attach,
     CancelJob,
     CloseStream,
     Detach,
+    Throttle,
     Load,
     Models,
     Ready,
@@ -75,6 +78,7 @@ class Engine:
         self._newest = 0
         self._lock = threading.Lock()
         self._reported_at = 0.0
+        self._cores = Cores()
         self._handlers: dict[type, Callable[[Any], None]] = {
             Attach: self._attach,
             Detach: self._detach,
@@ -86,7 +90,7 @@ class Engine:
 
     def serve(self, *, warming: Sequence[Future[None]] = ()) -> None:
         """Waits for the models that are being loaded, says that it is ready, and works until the socket is closed."""
-        threading.Thread(target=self._listen_for_cancels, name="control", daemon=True).start()
+        threading.Thread(target=self._listen_for_orders, name="control", daemon=True).start()
         for loaded in as_completed(warming):
             loaded.result()
             self._report()
@@ -168,6 +172,7 @@ class Engine:
             scratch=self._scratch,
             stopped=lambda: message.job in self._cancelled,
             image_px=message.image_px,
+            max_side=message.max_side,
         )
         value = codec.decode(message.raw) if message.raw else {}
         result = self._step(message, context, value)
@@ -204,13 +209,16 @@ class Engine:
 
     # -- cancels -------------------------------------------------------------------------------------------------
 
-    def _listen_for_cancels(self) -> None:
+    def _listen_for_orders(self) -> None:
         splitter = Splitter()
         while data := self._control.recv(4096):
             for body in splitter.feed(data):
                 message = read_to_worker(body)
                 if isinstance(message, CancelJob):
                     self._cancel(message.job)
+                elif isinstance(message, Throttle):
+                    self._runtime.throttle(message.share)
+                    self._cores.narrow(message.cores)
 
     def _cancel(self, job: int) -> None:
         """Marks a job that runs now or has not been read yet; for one that was answered already it is too late."""

@@ -1,7 +1,7 @@
 """Messages between the gateway and a worker, and their framing on a stream socket.
 
-Two sockets a worker: the data socket carries work and answers in order; the control socket carries only cancels, so
-that the worker's main thread can read, run and answer without a hop between threads.
+Two sockets a worker: the data socket carries work and answers in order; the control socket carries only what
+must not wait behind work (cancels, pressure), so that the worker's main thread can read, run and answer without a hop between threads.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class Detach(Struct, frozen=True, array_like=True, tag="detach"):
 
 
 class Run(Struct, frozen=True, array_like=True, tag="run"):
-    """One job: the peer's whole message as read (`raw`), and the server's slots that its pictures may use."""
+    """One job: the peer's whole message as read (`raw`), the server's slots that its pictures may use, and the longest
+    side in pixels that a stream's pictures may have under pressure (0: as sent)."""
 
     job: int
     conn: int
@@ -44,6 +45,7 @@ class Run(Struct, frozen=True, array_like=True, tag="run"):
     raw: bytes
     grants: list[tuple[int, int]]
     image_px: int
+    max_side: int = 0
 
 
 class CloseStream(Struct, frozen=True, array_like=True, tag="close"):
@@ -73,7 +75,14 @@ class CancelJob(Struct, frozen=True, array_like=True, tag="cancel"):
     job: int
 
 
-ToWorker = Attach | Detach | Run | CloseStream | Load | Unload | CancelJob
+class Throttle(Struct, frozen=True, array_like=True, tag="throttle"):
+    """On the control socket: compute for at most this share of the time, on this share of the cores (both 0..1)."""
+
+    share: float
+    cores: float
+
+
+ToWorker = Attach | Detach | Run | CloseStream | Load | Unload | CancelJob | Throttle
 
 
 class Ready(Struct, frozen=True, array_like=True, tag="ready"):

@@ -22,6 +22,7 @@ from .link import (
     CancelJob,
     CloseStream,
     Detach,
+    Throttle,
     FromWorker,
     Load,
     Models,
@@ -110,6 +111,7 @@ class WorkerHandle:
         self._control: socket.socket | None = None
         self._started_at = 0.0
         self._quick_deaths = 0
+        self._throttled: Throttle | None = None
         self._proved = False  # whether this process has answered anything
         self._starting: asyncio.Task[None] | None = None
 
@@ -140,9 +142,10 @@ class WorkerHandle:
         raw: bytes,
         grants: list[tuple[int, int]],
         image_px: int,
+        max_side: int,
     ) -> None:
         """Hands a job over; `worker_answered` or `worker_refused` follows, or `worker_lost`."""
-        self._send(Run(number, conn, call, step, op, raw, grants, image_px))
+        self._send(Run(number, conn, call, step, op, raw, grants, image_px, max_side))
 
     def close_stream(self, conn: int, call: int) -> None:
         """A B call is over."""
@@ -163,11 +166,19 @@ class WorkerHandle:
 
     def cancel(self, number: int) -> None:
         """Asks a running job to stop, past everything that waits on the data socket."""
+        self._order(CancelJob(number))
+
+    def throttle(self, *, share: float, cores: float) -> None:
+        """From now on compute for this share of the time, on this share of the cores; a successor does so too."""
+        self._throttled = Throttle(share, cores)
+        self._order(self._throttled)
+
+    def _order(self, message: CancelJob | Throttle) -> None:
         if self._control is not None:
             try:
-                self._control.send(frame(CancelJob(number)))
+                self._control.send(frame(message))
             except (BlockingIOError, ConnectionError):  # full: it is stuck; gone: `lost` deals with it
-                log.warning("worker %s does not read its cancels", self.name)
+                log.warning("worker %s does not read its control socket", self.name)
 
     def recycle(self, warm: list[str]) -> None:
         """Ends the process and starts a fresh one with just these models: the surest way to give memory back."""
@@ -214,6 +225,8 @@ class WorkerHandle:
     def _became_ready(self, ready: Ready) -> None:
         self.pid, self.ort, self.providers = ready.pid, ready.ort, ready.providers
         self.state = "ready"
+        if self._throttled is not None:
+            self._order(self._throttled)
         took_s = time.monotonic() - self._started_at
         loaded = ", ".join(f"{model.name} on {model.provider}" for model in self.models.values()) or "no models"
         log.info("worker %s (pid %d) is ready after %.2f s: %s", self.name, self.pid, took_s, loaded)

@@ -34,6 +34,7 @@ class Job:
     op: str
     message: dict[str, Any]
     grants: list[tuple[int, int]]
+    max_side: int
 
 
 @dataclass
@@ -57,10 +58,23 @@ class Puppet:
         events.worker_ready(self.name)
 
     def run(
-        self, number: int, *, conn: int, call: int, step: str, op: str, raw: bytes, grants: Any, image_px: int
+        self,
+        number: int,
+        *,
+        conn: int,
+        call: int,
+        step: str,
+        op: str,
+        raw: bytes,
+        grants: Any,
+        image_px: int,
+        max_side: int,
     ) -> None:
         message = codec.decode(raw) if raw else {}
-        self.jobs.append(Job(number, conn, call, step, op, message, grants))
+        self.jobs.append(Job(number, conn, call, step, op, message, grants, max_side))
+
+    def throttle(self, *, share: float, cores: float) -> None:
+        self.told.append(("throttle", share, cores))
 
     def attach(self, conn: int, offer: Any, identity: int) -> None:
         self.told.append(("attach", conn))

@@ -15,7 +15,7 @@ from sidecar.engine.runtime import Runtime
 from sidecar.wire import codec
 from sidecar.worker.engine import Engine
 from sidecar.worker.handoff import socket_pair
-from sidecar.worker.link import CancelJob, Run, Splitter, frame, read_from_worker
+from sidecar.worker.link import CancelJob, Run, Splitter, Throttle, frame, read_from_worker
 
 WAIT_S = 10.0
 
@@ -66,6 +66,9 @@ class Bench:
 
     def cancel(self, job: int) -> None:
         self._control.sendall(frame(CancelJob(job)))
+
+    def throttle(self, share: float) -> None:
+        self._control.sendall(frame(Throttle(share, 1.0)))
 
     def next(self, wanted: Callable[[Any], bool], timeout: float = WAIT_S) -> Any:
         """The next message for which `wanted` holds; others are passed over."""

@@ -251,3 +251,39 @@ def test_unloading_gives_the_memory_back(vision_models: Any) -> None:
         assert cost > 8 * 2**20
         assert runtime.unload("pose-heavy")
     assert psutil.Process().memory_info().rss - before < cost / 2
+
+
+def test_under_pressure_it_rests_in_proportion_and_a_cancel_ends_the_rest(bench: Any, op: Any) -> None:
+    def work(context: Context, args: EchoArgs) -> dict[str, Any]:
+        bench.runtime.rest(0.02)
+        return {}
+
+    def took_s(job: int) -> float:
+        start = time.monotonic()
+        bench.run(job, "test.op")
+        bench.answer(job)
+        return time.monotonic() - start
+
+    op(work)
+    assert took_s(1) < 0.1, "nothing is throttled at the start"
+    bench.throttle(0.1)
+    until(lambda: bench.runtime.share == 0.1)
+    assert took_s(2) >= 0.18, "20 ms of work are 10 % of the time"
+    bench.throttle(0.02)
+    until(lambda: bench.runtime.share == 0.02)
+    start = time.monotonic()
+    bench.run(3, "test.op")
+    time.sleep(0.05)
+    bench.cancel(3)
+    bench.answer(3)
+    assert time.monotonic() - start < 0.4, "half a second of rest was cut short"
+    bench.throttle(1.0)
+    until(lambda: bench.runtime.share == 1.0)
+    assert took_s(4) < 0.1
+
+
+def until(condition: Any) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
