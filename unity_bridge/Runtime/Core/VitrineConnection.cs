@@ -21,7 +21,7 @@ namespace Vitrine
     /// A connection to the server that is made again by itself when it is lost: every call open at that moment fails
     /// with <c>unavailable</c>. All members may be used from any thread.
     /// </summary>
-    public sealed class VitrineConnection : IDisposable
+    public sealed class VitrineConnection : IVitrineCalls, IDisposable
     {
         private const int GoodbyeMs = 100;
 
@@ -176,6 +176,14 @@ namespace Vitrine
             }
             stream.WatchToken();
             return Task.FromResult(stream);
+        }
+
+        /// <summary>
+        /// Answers <paramref name="work"/> itself: a bare connection has no thread that results should come to.
+        /// </summary>
+        public Task<T> DeliverAsync<T>(Task<T> work) where T : class
+        {
+            return work;
         }
 
         /// <summary>Tells the server the game's frame timing; false when it could not be sent now.</summary>

@@ -206,7 +206,7 @@ namespace Vitrine
             catch (VitrineException error)
             {
                 reply.Dispose();
-                End(error);
+                _completion.TrySetException(End(error));
                 return;
             }
             Exception before = End(null);
