@@ -59,6 +59,11 @@ namespace Vitrine
             }
         }
 
+        internal static int OwnPid()
+        {
+            return getpid();
+        }
+
         private static double BootTimeS()
         {
             foreach (string line in File.ReadAllLines("/proc/stat"))
@@ -88,6 +93,9 @@ namespace Vitrine
 
         [DllImport("libc")]
         private static extern uint geteuid();
+
+        [DllImport("libc")]
+        private static extern int getpid();
 
         [DllImport("libc")]
         private static extern IntPtr sysconf(int name);

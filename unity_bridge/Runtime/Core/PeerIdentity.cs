@@ -8,9 +8,18 @@ namespace Vitrine
     /// </summary>
     internal static class PeerIdentity
     {
+        /// <summary>Seconds by which two readings of one start may differ: systems round it, and clocks are set.</summary>
+        internal const double StartToleranceS = 2;
+
         internal static bool IsWindows
         {
             get { return Environment.OSVersion.Platform == PlatformID.Win32NT; }
+        }
+
+        /// <summary>This process; asked from the system, which works in every kind of player.</summary>
+        internal static int OwnPid
+        {
+            get { return IsWindows ? WindowsIdentity.OwnPid() : LinuxIdentity.OwnPid(); }
         }
 
         /// <summary>
@@ -31,6 +40,13 @@ namespace Vitrine
                 return false;
             }
             return IsWindows ? WindowsIdentity.TryGetStart(pid, out startedS) : LinuxIdentity.TryGetStart(pid, out startedS);
+        }
+
+        /// <summary>Whether that process of this user runs and is the one that began then, not one with its number.</summary>
+        internal static bool IsAlive(int pid, double startedS)
+        {
+            double foundS;
+            return TryGetStart(pid, out foundS) && Math.Abs(foundS - startedS) <= StartToleranceS;
         }
     }
 }

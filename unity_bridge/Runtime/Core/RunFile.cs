@@ -11,7 +11,6 @@ namespace Vitrine
     public static class RunFile
     {
         private const int MaxBytes = 64 * 1024;
-        private const double StartToleranceS = 2;
         private const string Start = "Start it with: vitrine serve";
 
         /// <summary>
@@ -77,9 +76,7 @@ namespace Vitrine
         /// <summary>Whether the endpoint's process still runs and is still the same one, of this user.</summary>
         public static bool IsAlive(VitrineEndpoint endpoint)
         {
-            double startedS;
-            return PeerIdentity.TryGetStart(endpoint.Pid, out startedS)
-                && Math.Abs(startedS - endpoint.StartedS) <= StartToleranceS;
+            return PeerIdentity.IsAlive(endpoint.Pid, endpoint.StartedS);
         }
 
         /// <summary>Parses the file's text; throws <see cref="FormatException"/>.</summary>

@@ -67,6 +67,11 @@ namespace Vitrine
             }
         }
 
+        internal static int OwnPid()
+        {
+            return (int)GetCurrentProcessId();
+        }
+
         private static bool SameUser(IntPtr process)
         {
             return Same(ReadSid(process, TokenUser), ReadSid(GetCurrentProcess(), TokenUser));
@@ -134,6 +139,9 @@ namespace Vitrine
 
         [DllImport("kernel32.dll")]
         private static extern IntPtr GetCurrentProcess();
+
+        [DllImport("kernel32.dll")]
+        private static extern uint GetCurrentProcessId();
 
         [DllImport("kernel32.dll", SetLastError = true)]
         private static extern IntPtr OpenProcess(uint access, bool inherit, uint pid);
