@@ -10,21 +10,16 @@ import os
 import signal
 import socket
 import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
 from .. import __version__
 from ..endpoint import Endpoint
-from . import discovery
+from . import discovery, parent
 from .gateway import Gateway
 from .http import Door, Pages
 
 log = logging.getLogger("vitrine.server")
-PARENT_EVERY_S = 0.25
 LOOPBACK = {"127.0.0.1": socket.AF_INET, "::1": socket.AF_INET6}
 
 
@@ -106,20 +101,9 @@ def _stop_on_signals(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -
 
 
 def _stop_with_parent(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event, pid: int) -> None:
-    """Watches the process that started us: when it is gone, by a crash too, so are we."""
-    try:
-        parent = psutil.Process(pid)
-    except psutil.NoSuchProcess:
-        stopping.set()
-        return
-
-    def wait() -> None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            # A zombie, whose own parent does not reap it, is gone for us; `Process.wait` would wait for ever.
-            while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
-                time.sleep(PARENT_EVERY_S)
+    def gone() -> None:
         log.info("the parent (pid %d) is gone; stopping", pid)
         with contextlib.suppress(RuntimeError):  # the loop has ended already
             loop.call_soon_threadsafe(stopping.set)
 
-    threading.Thread(target=wait, name="parent", daemon=True).start()
+    parent.watch(pid, gone)

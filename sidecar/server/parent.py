@@ -12,6 +12,10 @@ import psutil
 EVERY_S = 0.2
 
 
+class ParentGone(Exception):
+    """Nobody needs this process any more."""
+
+
 def watch(pid: int, gone: Callable[[], None]) -> threading.Event:
     """Calls `gone` from a thread once the process `pid` has ended, at once if it has already; setting the returned
     event ends the watch."""
@@ -35,13 +39,23 @@ def watch(pid: int, gone: Callable[[], None]) -> threading.Event:
 
 
 @contextlib.contextmanager
-def interrupted_without(pid: int | None) -> Iterator[None]:
-    """Within the block the end of process `pid` interrupts the main thread as Ctrl-C does."""
+def needed(pid: int | None) -> Iterator[None]:
+    """The block stops, as Ctrl-C would stop it, when process `pid` ends meanwhile. Raises `ParentGone` then."""
     if pid is None:
         yield
         return
-    enough = watch(pid, _thread.interrupt_main)
+    gone = threading.Event()
+
+    def interrupt() -> None:
+        gone.set()
+        _thread.interrupt_main()
+
+    enough = watch(pid, interrupt)
     try:
         yield
+    except KeyboardInterrupt:
+        if gone.is_set():
+            raise ParentGone from None
+        raise
     finally:
         enough.set()

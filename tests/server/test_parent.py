@@ -33,14 +33,14 @@ def test_one_that_is_gone_already_is_told_at_once() -> None:
     assert gone.is_set()
 
 
-def test_within_the_block_its_end_interrupts_and_afterwards_it_does_not() -> None:
-    with sleeper() as process, parent.interrupted_without(process.pid):
+def test_a_block_ends_with_the_parent_and_only_within_it() -> None:
+    with sleeper() as process, parent.needed(process.pid):
         pass
     threading.Event().wait(2 * parent.EVERY_S)  # its end came after the block
-    with sleeper() as process, pytest.raises(KeyboardInterrupt), parent.interrupted_without(process.pid):
+    with sleeper() as process, pytest.raises(parent.ParentGone), parent.needed(process.pid):
         process.kill()
         threading.Event().wait(5)
-    with parent.interrupted_without(os.getpid()):
-        threading.Event().wait(2 * parent.EVERY_S)
-    with parent.interrupted_without(None):
+    with pytest.raises(KeyboardInterrupt), parent.needed(os.getpid()):
+        raise KeyboardInterrupt
+    with parent.needed(None):
         pass
