@@ -50,8 +50,9 @@ def needed(pid: int | None) -> Iterator[None]:
         gone.set()
         _thread.interrupt_main()
 
-    enough = watch(pid, interrupt)
+    enough = threading.Event()
     try:
+        enough = watch(pid, interrupt)
         yield
     except KeyboardInterrupt:
         if gone.is_set():

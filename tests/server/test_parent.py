@@ -40,6 +40,8 @@ def test_a_block_ends_with_the_parent_and_only_within_it() -> None:
     with sleeper() as process, pytest.raises(parent.ParentGone), parent.needed(process.pid):
         process.kill()
         threading.Event().wait(5)
+    with pytest.raises(parent.ParentGone), parent.needed(process.pid):
+        raise AssertionError("the block must not begin")
     with pytest.raises(KeyboardInterrupt), parent.needed(os.getpid()):
         raise KeyboardInterrupt
     with parent.needed(None):
