@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
+import numpy as np
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
@@ -67,6 +68,40 @@ class Lane:
         os.close(self.fd)
 
 
+class TryOn:
+    """What an open tryon.stream shows: the frame itself, mirrored as asked, with a hat in the first layer's `#rrggbb`
+    over its top quarter; only the hat in an overlay. Products that misbehave: `reason:CODE` says so in each answer,
+    `fail:CODE` ends the stream, `mute` answers nothing, `broken` answers pictures that are none."""
+
+    def __init__(self, a: dict[str, Any]) -> None:
+        self.layers: list[dict[str, Any]] = a["layers"]
+        self.overlay = a.get("output") == "overlay"
+        self.mirror = a.get("mirror", False)
+
+    @property
+    def product(self) -> str:
+        return self.layers[0].get("product", "") if self.layers else ""
+
+    def trouble(self, kind: str) -> str | None:
+        name, _, code = self.product.partition(":")
+        return code if name == kind else None
+
+    def dress(self, image: dict[str, Any], data: bytes) -> bytes:
+        colour = self.layers[0].get("colour", "") if self.layers else ""
+        if not (colour.startswith("#") or self.mirror or self.overlay):
+            return data
+        pixels = np.frombuffer(data, np.uint8).reshape(image["h"], image["w"], -1).copy()
+        if self.overlay:
+            pixels[:] = 0
+        if self.mirror:
+            pixels = np.ascontiguousarray(pixels[:, ::-1])
+        if colour.startswith("#"):
+            rows = image["h"] // 4
+            hat = slice(-rows, None) if image["o"] == "bottom" else slice(0, rows)
+            pixels[hat] = [*bytes.fromhex(colour[1:]), 255][: pixels.shape[2]]
+        return pixels.tobytes()
+
+
 class Peer:
     """One connection."""
 
@@ -74,7 +109,8 @@ class Peer:
         self.socket = socket
         self.lane = Lane()
         self.streams: dict[int, int] = {}
-        self.counts = {"cancels": 0, "inline": 0, "shared": 0, "pace": 0, "ends": 0}
+        self.worn: dict[int, TryOn] = {}
+        self.counts = {"cancels": 0, "inline": 0, "shared": 0, "pace": 0, "ends": 0, "frames": 0, "layers": 0}
         self.mute = False
         self.open: set[int] = set()
 
@@ -122,29 +158,63 @@ class Peer:
         if message["id"] in self.open:
             self.counts["cancels"] += 1
             self.streams.pop(message["id"], None)
+            self.worn.pop(message["id"], None)
             await self.fail(message["id"], "cancelled")
 
     async def on_end(self, message: dict[str, Any]) -> None:
         self.counts["ends"] += 1
         frames = self.streams.pop(message["id"])
+        self.worn.pop(message["id"], None)
         await self.done(message["id"], {"frames_in": frames, "frames_out": frames, "superseded": 0})
 
     async def on_push(self, message: dict[str, Any]) -> None:
         call, d = message["id"], message["d"]
-        if call in self.streams:
+        if call in self.worn:
+            await self.try_on(call, d)
+        elif call in self.streams:
             answer = {key: value for key, value in d.items() if key != "image"}
             if "image" in d:
                 answer["image"] = await self.echoed(d["image"])
             self.streams[call] += 1
             await self.part(call, self.streams[call] - 1, answer)
 
-    async def echoed(self, image: dict[str, Any]) -> dict[str, Any]:
+    async def try_on(self, call: int, d: dict[str, Any]) -> None:
+        worn = self.worn[call]
+        if "layers" in d:
+            worn.layers = d["layers"]
+            self.counts["layers"] += 1
+        if "image" not in d:
+            return
+        data = await self.taken(d["image"])
+        self.counts["frames"] += 1
+        code = worn.trouble("fail")
+        if code is not None:
+            self.streams.pop(call)
+            self.worn.pop(call)
+            await self.fail(call, code)
+            return
+        if worn.product == "mute":
+            return
+        shown = {**d["image"], "d": self.lane.write(worn.dress(d["image"], data))}
+        if worn.product == "broken":
+            shown = {**d["image"], "w": "wide", "d": b""}
+        answer = {"n": d["n"], "t_us": d["t_us"], "image": shown, "confidence": 0.875}
+        reason = worn.trouble("reason")
+        if reason is not None:
+            answer |= {"confidence": 0.0, "reason": {"code": reason, "text": "Said by the fake server: " + reason}}
+        self.streams[call] += 1
+        await self.part(call, self.streams[call] - 1, answer)
+
+    async def taken(self, image: dict[str, Any]) -> bytes:
         data = image["d"]
         self.counts["shared" if isinstance(data, msgpack.ExtType) else "inline"] += 1
         if isinstance(data, msgpack.ExtType):
             data, slot = self.lane.read(data.data)
             await self.send({"t": "free", "slots": [slot]})
-        return {**image, "d": self.lane.write(data)}
+        return bytes(data)
+
+    async def echoed(self, image: dict[str, Any]) -> dict[str, Any]:
+        return {**image, "d": self.lane.write(await self.taken(image))}
 
     async def on_call(self, message: dict[str, Any]) -> None:
         call, a = message["id"], message["a"]
@@ -163,6 +233,7 @@ class Peer:
 
     async def op_tryon_stream(self, call: int, a: dict[str, Any]) -> None:
         self.streams[call] = 0
+        self.worn[call] = TryOn(a)
 
     async def op_test_count(self, call: int, a: dict[str, Any]) -> None:
         for n in range(a["parts"]):

@@ -75,6 +75,22 @@ def test_core_suites(built: mono.Assemblies) -> None:
     run_suites(built.folder / "Vitrine.Core.Tests.exe", mono.sources_of(TESTS / "Core"), references=[built.core()])
 
 
+def test_runtime_suites(built: mono.Assemblies) -> None:
+    """The components in a fake scene, against a real server process."""
+    shared = [TESTS / "Core" / "FakeServer.cs", TESTS / "Core" / "Vectors.cs"]
+    references = [built.core(), built.runtime(), *built.engine()]
+    sources = [*mono.sources_of(HERE / "runtime"), *shared]
+    run_suites(built.folder / "Vitrine.Tests.exe", sources, *mono.UNITY_FLAGS, references=references)
+
+
+def test_editor_suites(built: mono.Assemblies) -> None:
+    """The window, the settings page and the commands in a fake Editor."""
+    references = [built.core(), built.runtime(), built.editor(), *built.engine()]
+    flags = (*mono.UNITY_FLAGS, "-define:UNITY_EDITOR")
+    sources = mono.sources_of(HERE / "editor")
+    run_suites(built.folder / "Vitrine.Editor.Tests.exe", sources, *flags, references=references)
+
+
 def test_mirror_console_writes_the_answered_frames(built: mono.Assemblies, fake_server: Path, tmp_path: Path) -> None:
     console = built.program(HERE / "programs" / "MirrorConsole.cs")
     size = WIDTH * HEIGHT * 3

@@ -58,7 +58,7 @@ public sealed class OpsServerTests : IDisposable
                     }
                 }
                 TryOnSummary summary = await mirror.EndAsync();
-                Assert.AreEqual(21L, summary.FramesIn);
+                Assert.AreEqual(20L, summary.FramesIn);
                 Assert.IsFalse(mirror.TryPush(20, 0, new ImageFrame(1, 1, ImageFormat.R8, RowOrder.Top, new ArraySegment<byte>(new byte[1]))), "ended");
             }
         });

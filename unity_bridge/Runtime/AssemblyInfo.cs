@@ -1,0 +1,4 @@
+using System.Runtime.CompilerServices;
+
+[assembly: InternalsVisibleTo("Vitrine.Editor")]
+[assembly: InternalsVisibleTo("Vitrine.Tests")]
