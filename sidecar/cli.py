@@ -14,6 +14,8 @@ from .config import DEFAULT_PORT, PROVIDERS, ServeConfig
 EPILOG = """examples:
   vitrine demo                    try it: pictures, an animation and a latency table in ./vitrine-demo
   vitrine serve                   run beside Unity; clients find it through run.json
+  vitrine replay shop.vrec        answer from a recording (vitrine serve --record shop.vrec), without models
+  vitrine dashboard               sessions, queues, models, slowest calls, last errors, in the browser
   vitrine doctor                  what runs here, on which provider, and what to mend
   vitrine models install vision   fetch and convert the try-on models
 """
@@ -40,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"vitrine {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(commands)
+    _add_replay(commands)
     _add_demo(commands)
+    _add_dashboard(commands)
     _add_doctor(commands)
     _add_models(commands)
     _add_bench(commands)
@@ -62,6 +66,15 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument("--threads", type=int, help="threads of one model run (default: cores - 1)")
     serve.add_argument("--no-warm", action="store_true", help="load models at first use instead of at start")
     serve.add_argument("--no-install", action="store_true", help="do not install missing models; serve what is there")
+    serve.add_argument(
+        "--mode",
+        default="balance",
+        choices=("graphics", "balance", "responsive"),
+        help="how far to yield to the game when it misses frames: graphics yields most (default: balance)",
+    )
+    serve.add_argument("--record", type=Path, metavar="FILE", help="record what is answered, pictures of people too")
+    serve.add_argument("--record-inputs", action="store_true", help="record the pictures that are sent as well")
+    serve.add_argument("--force", action="store_true", help="replace the recording if the file exists")
     serve.add_argument("--parent-pid", type=int, help="stop when this process is gone")
     serve.add_argument("--allow-host", action="append", default=[], metavar="HOST:PORT", help="accept this Host too")
     serve.add_argument("--allow-origin", action="append", default=[], metavar="ORIGIN", help="accept this Origin too")
@@ -73,6 +86,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     from .engine import flavours
     from .models_cli import ensure_installed
     from .serve import default_threads, serve
+    from .server import parent
     from .server.app import CannotListen
     from .server.discovery import AlreadyRunning, CannotPublish
 
@@ -89,21 +103,62 @@ def _serve(arguments: argparse.Namespace) -> int:
         allow_hosts=frozenset(arguments.allow_host),
         allow_origins=frozenset(arguments.allow_origin),
         log_level=arguments.log_level,
+        mode=arguments.mode,
     )
     try:
         flavours.check(flavours.installed())
-        if not arguments.no_install and (code := ensure_installed("vision", packs=config.packs)):
+        with parent.needed(config.parent_pid):  # serving watches by itself
+            code = 0 if arguments.no_install else ensure_installed("vision", packs=config.packs)
+        if code:
             return code
-        return serve(config, on_listening=lambda port: print(f"Vitrine listens on {config.host}:{port}", flush=True))
+        if arguments.record is not None:
+            return _serve_recorded(config, arguments)
+        return serve(config, on_listening=_listening(config))
+    except parent.ParentGone:
+        return 0
     except (flavours.WrongFlavours, CannotListen, AlreadyRunning, CannotPublish) as error:
         print(f"vitrine: {error}", file=sys.stderr)
         return 1
+
+
+def _serve_recorded(config: ServeConfig, arguments: argparse.Namespace) -> int:
+    from . import replay_cli
+    from .replay.tape import CannotRecord
+    from .serve import serve
+
+    path: Path = arguments.record
+    try:
+        recorder = replay_cli.prepare(path, force=arguments.force, inputs=arguments.record_inputs)
+        replay_cli.announce(path, inputs=arguments.record_inputs)
+        try:
+            return serve(config, on_listening=_listening(config), recorder=recorder)
+        finally:
+            replay_cli.conclude(path, recorder)
+    except CannotRecord as error:
+        print(f"vitrine: {error}", file=sys.stderr)
+        return 1
+
+
+def _listening(config: ServeConfig) -> Callable[[int], None]:
+    return lambda port: print(f"Vitrine listens on {config.host}:{port}", flush=True)
+
+
+def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from . import replay_cli
+
+    replay_cli.add_parser(commands)
 
 
 def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from . import demo
 
     demo.add_parser(commands)
+
+
+def _add_dashboard(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from . import dashboard_cli
+
+    dashboard_cli.add_parser(commands)
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

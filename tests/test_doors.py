@@ -16,7 +16,7 @@ DOMAIN = {"tryon", "render", "shop", "speech", "gesture"}
 # room of `sidecar` -> what it may import from other rooms.
 DOORS: dict[str, set[str]] = {
     "errors": set(),
-    "config": set(),
+    "config": {"engine.policy"},
     "wire": {"errors"},
     "endpoint": {"errors"},
     "server": {"wire", "endpoint", "errors", "engine.scheduler", "engine.policy", "engine.governor"},
@@ -25,9 +25,11 @@ DOORS: dict[str, set[str]] = {
     "engine": {"errors"},
     "ops": DOMAIN | {"engine", "catalog", "wire", "errors"},
     "worker": {"ops", "engine", "wire", "errors"},
+    # It stands where a worker stands: told by the gateway's workers, answering with pictures of the wire, no models.
+    "replay": {"server.workers", "ops.context", "ops.pictures", "ops.server", "engine.state", "wire", "errors"},
 } | {room: {"engine", "catalog", "errors"} for room in DOMAIN}
 # These put the rooms together; no room may import them.
-FRONT = {"__main__", "cli", "serve", "doctor", "demo", "models_cli"}
+FRONT = {"__main__", "cli", "serve", "doctor", "demo", "models_cli", "replay_cli", "dashboard_cli"}
 TRAINING = {"torch", "transformers", "diffusers", "tensorflow", "optimum", "onnxscript"}
 UNSAFE = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "pty", "commands"}
 

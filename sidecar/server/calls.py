@@ -301,7 +301,7 @@ class Calls:
             self._stats.took(call.op, now - work.read_at)
             self._watch.answered(call.op, call.connection.number, tm, now)
             if call.rule.frames:
-                call.connection.seen.frame(now, tm.total_ms)
+                call.connection.seen.frame((now, tm.total_ms))
 
     def _part(self, work: Work, body: bytes, tm: Timing, used: list[int]) -> None:
         call, connection = work.call, work.call.connection

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, Protocol
 
 import msgspec
@@ -50,7 +50,10 @@ class PackStates(Protocol):
 
 
 class Gateway:
-    """Owner of every connection; `workers` and `packs` are handed in, `pages` once the port is known."""
+    """Owner of every connection; `workers` and `packs` are handed in, `pages` once the port is known.
+
+    `offered` are the ops that a welcome may name.
+    """
 
     pages: Pages
 
@@ -63,6 +66,7 @@ class Gateway:
         limits: Limits | None = None,
         patience: Patience | None = None,
         mode: Mode = "balance",
+        offered: Set[str] = OPS.keys(),
     ) -> None:
         self.limits = limits or Limits()
         self._patience = patience
@@ -71,6 +75,7 @@ class Gateway:
         self.tickets = auth.Tickets()
         self._token = token
         self._packs = packs
+        self._offered = offered
         self._workers = workers
         self._scheduler: Scheduler[Work] = Scheduler(workers.lanes)
         self._calls = Calls(self._scheduler, workers, self.stats, self.watch)
@@ -192,7 +197,7 @@ class Gateway:
         self._workers.attach(connection)
 
     def _answerable(self, connection: Connection) -> list[str]:
-        allowed = auth.TICKET_OPS if connection.ticket else OPS.keys()
+        allowed = self._offered & auth.TICKET_OPS if connection.ticket else self._offered
         return [name for name, rule in OPS.items() if name in allowed and not self._packs.missing(rule.models)]
 
     # -- calls ---------------------------------------------------------------------------------------------------
@@ -403,7 +408,7 @@ class Gateway:
         for call in self._calls.all_open():
             open_calls.setdefault(call.connection.number, []).append(call)
         mapped = {connection.number for connection in self._connections.values() if connection.mapped}
-        return self.watch.snapshot(open_calls=open_calls, mapped=mapped)
+        return {"readiness": self.readiness(), **self.watch.snapshot(open_calls=open_calls, mapped=mapped)}
 
     def readiness(self) -> dict[str, Any]:
         """`{ready, models, progress}` for `/healthz` and `/readyz`."""

@@ -88,8 +88,8 @@ class Door:
 
 @dataclass(frozen=True)
 class Pages:
-    """What the plain pages show; `readiness` answers `{ready, models, progress}`, `metrics` the Prometheus text, `ticket` a new
-    ticket for the dashboard."""
+    """What the plain pages show: `readiness` answers `{ready, models, progress}`, `metrics` the Prometheus text,
+    `ticket` a new ticket for the dashboard."""
 
     door: Door
     token: str

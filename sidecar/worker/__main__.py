@@ -54,6 +54,7 @@ def _yield_to_the_game() -> None:
         process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
     else:
         process.nice(10)
+        if os.environ.get("XIDLE"): os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _die_with(gateway_pid: int) -> None:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
-import numpy as np
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
@@ -69,7 +68,7 @@ class Lane:
 
 
 class TryOn:
-    """What an open tryon.stream shows: the frame itself, mirrored as asked, with a hat in the first layer's `#rrggbb`
+    """What an open tryon.stream shows: the rgba8 frame itself, mirrored as asked, with a hat in the first layer's `#rrggbb`
     over its top quarter; only the hat in an overlay. Products that misbehave: `reason:CODE` says so in each answer,
     `fail:CODE` ends the stream, `mute` answers nothing, `broken` answers pictures that are none."""
 
@@ -88,18 +87,18 @@ class TryOn:
 
     def dress(self, image: dict[str, Any], data: bytes) -> bytes:
         colour = self.layers[0].get("colour", "") if self.layers else ""
-        if not (colour.startswith("#") or self.mirror or self.overlay):
+        if image["f"] != "rgba8" or not (colour.startswith("#") or self.mirror or self.overlay):
             return data
-        pixels = np.frombuffer(data, np.uint8).reshape(image["h"], image["w"], -1).copy()
-        if self.overlay:
-            pixels[:] = 0
+        width, height = image["w"], image["h"]
+        pixels = bytes(len(data)) if self.overlay else data
         if self.mirror:
-            pixels = np.ascontiguousarray(pixels[:, ::-1])
+            rows = memoryview(pixels).cast("I")
+            pixels = b"".join(rows[y * width : (y + 1) * width][::-1].tobytes() for y in range(height))
         if colour.startswith("#"):
-            rows = image["h"] // 4
-            hat = slice(-rows, None) if image["o"] == "bottom" else slice(0, rows)
-            pixels[hat] = [*bytes.fromhex(colour[1:]), 255][: pixels.shape[2]]
-        return pixels.tobytes()
+            hat = (bytes.fromhex(colour[1:]) + b"\xff") * (width * (height // 4))
+            rest = len(pixels) - len(hat)
+            pixels = pixels[:rest] + hat if image["o"] == "bottom" else hat + pixels[len(hat) :]
+        return pixels
 
 
 class Peer:

@@ -1,0 +1,1 @@
+"""Recording what the workers answer, and answering from such a recording without them."""
