@@ -68,9 +68,9 @@ class Lane:
 
 
 class TryOn:
-    """What an open tryon.stream shows: the rgba8 frame itself, mirrored as asked, with a hat in the first layer's `#rrggbb`
-    over its top quarter; only the hat in an overlay. Products that misbehave: `reason:CODE` says so in each answer,
-    `fail:CODE` ends the stream, `mute` answers nothing, `broken` answers pictures that are none."""
+    """What an open tryon.stream shows: the rgba8 frame itself, mirrored as asked, with a hat in the first layer's
+    `#rrggbb` over its top quarter; only the hat in an overlay. Products that misbehave: `reason:CODE` says so in each
+    answer, `fail:CODE` ends the stream, `mute` answers nothing, `broken` answers pictures that are none."""
 
     def __init__(self, a: dict[str, Any]) -> None:
         self.layers: list[dict[str, Any]] = a["layers"]

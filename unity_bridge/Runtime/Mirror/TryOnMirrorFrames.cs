@@ -74,6 +74,7 @@ namespace Vitrine
             _loop = null;
             _shown = 0;
             SetStatus(MirrorStatus.Off);
+            Write(true);
         }
 
         // The shared client is another one after it was shut down.
@@ -141,10 +142,15 @@ namespace Vitrine
                 Raise(FrameShown);
             }
             SetStatus(_loop == null ? MirrorStatus.Off : _loop.Status);
+            Write(changed);
+        }
+
+        private void Write(bool changed)
+        {
 #if VITRINE_UGUI
-            if (_text != null && _loop != null && _line.IsDue(changed, _clock.NowUs))
+            if (_text != null && _line.IsDue(changed, _clock.NowUs))
             {
-                _text.text = _line.Compose(_showFigures, _loop.AgeMs, _loop.Confidence);
+                _text.text = _line.Compose(_showFigures, AgeMs, Confidence);
             }
 #endif
         }

@@ -4,16 +4,6 @@ using System.Threading;
 
 namespace Vitrine
 {
-    /// <summary>Where the pump's frames and layers go.</summary>
-    internal interface IFrameSink
-    {
-        /// <summary>False: not now; try again.</summary>
-        bool TryPush(WireMap data);
-
-        /// <summary>False: not now; try again.</summary>
-        bool TryPushImage(long number, long timeUs, in ImageFrame frame);
-    }
-
     /// <summary>
     /// Sends frames from a thread of its own, so that copies, locks and sockets cost the main thread nothing: one frame
     /// waits, the newest wins. Allocates nothing a frame.

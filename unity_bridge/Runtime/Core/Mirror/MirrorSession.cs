@@ -41,6 +41,7 @@ namespace Vitrine
 
         private readonly IVitrineCalls _calls;
         private readonly FramePump _pump = new FramePump();
+        private readonly AnswerTally _tally = new AnswerTally();
         private readonly Backoff _backoff = new Backoff(RetryFirstMs, RetryLimitMs);
         private readonly StreamOptions _take = new StreamOptions { QueueParts = 1, DropOldest = true };
         private WireValue[] _layers = new WireValue[0];
@@ -51,9 +52,6 @@ namespace Vitrine
         private long _nowUs;
         private long _untilUs;
         private long _silentUs;
-        private long _lastAnswered;
-        private long _answered;
-        private long _superseded;
         private long _failed;
         private long _skippedElsewhere;
 
@@ -81,7 +79,7 @@ namespace Vitrine
         /// <summary>The number of the last frame sent that was not answered, less the last answered one.</summary>
         public long Unanswered
         {
-            get { return State == MirrorSessionState.Open ? Math.Max(0, _pump.LastNumber - _lastAnswered) : 0; }
+            get { return State == MirrorSessionState.Open ? Math.Max(0, _pump.LastNumber - _tally.LastNumber) : 0; }
         }
 
         /// <summary>What happened to frames so far.</summary>
@@ -89,7 +87,8 @@ namespace Vitrine
         {
             get
             {
-                return new MirrorCounters(_pump.Sent, _answered, _superseded, _pump.Skipped + _skippedElsewhere, _failed);
+                return new MirrorCounters(
+                    _pump.Sent, _tally.Answered, _tally.Superseded, _pump.Skipped + _skippedElsewhere, _failed);
             }
         }
 
@@ -188,8 +187,7 @@ namespace Vitrine
                 if (taken)
                 {
                     Release(answer.Reply);
-                    _superseded++;
-                    _answered--;
+                    _tally.Replace();
                 }
                 answer = newer;
                 taken = true;
@@ -236,14 +234,7 @@ namespace Vitrine
         private void Count(long number)
         {
             _silentUs = 0;
-            _answered++;
-            // An answer may be here before the pump has counted its frame; no frame beyond that one can be answered.
-            long last = Math.Min(number, _pump.LastNumber + 1);
-            if (last > _lastAnswered)
-            {
-                _superseded += last - _lastAnswered - 1;
-                _lastAnswered = last;
-            }
+            _tally.Add(number, _pump.LastNumber);
             IsAnswered = true;
             LastError = null;
             _backoff.Reset();
@@ -296,13 +287,13 @@ namespace Vitrine
             }
             if (_opening.Status != TaskStatus.RanToCompletion)
             {
-                Fail(ErrorOf(_opening));
+                Fail(MirrorStreams.ErrorOf(_opening));
                 return;
             }
             _stream = _opening.Result;
             _opening = null;
-            _stream.Completion.ContinueWith(DisposeResult, TaskContinuationOptions.ExecuteSynchronously);
-            _lastAnswered = -1;
+            MirrorStreams.Watch(_stream);
+            _tally.Begin();
             _silentUs = 0;
             _pump.Attach(new StreamSink(_stream));
             Revision++;
@@ -319,11 +310,11 @@ namespace Vitrine
             Exception error;
             if (_stream.Completion.IsCompleted)
             {
-                Fail(ErrorOf(_stream.Completion));
+                Fail(MirrorStreams.ErrorOf(_stream.Completion));
             }
             else if (_pump.TryTakeError(out error))
             {
-                Fail(error as VitrineException ?? Unusable(error));
+                Fail(error as VitrineException ?? MirrorStreams.Unusable(error));
             }
             else if (Unanswered == 0)
             {
@@ -339,27 +330,10 @@ namespace Vitrine
         {
             _failed++;
             LastError = error;
-            bool final = IsFinal(error.Code);
+            bool final = MirrorStreams.IsFinal(error.Code);
             int delayMs = final ? LongestMs : Math.Max(error.RetryMs ?? 0, _backoff.NextMs(Spread));
             _untilUs = _nowUs + Math.Min(delayMs, LongestMs) * 1000L;
             Step(final ? MirrorStep.Refuse : MirrorStep.Fail);
-        }
-
-        /// <summary>Whether the same request would fail in the same way.</summary>
-        private static bool IsFinal(string code)
-        {
-            switch (code)
-            {
-                case VitrineCodes.BadRequest:
-                case VitrineCodes.Unauthorized:
-                case VitrineCodes.UnknownOp:
-                case VitrineCodes.NotFound:
-                case VitrineCodes.TooLarge:
-                case VitrineCodes.UnsafeContent:
-                    return true;
-                default:
-                    return false;
-            }
         }
 
         private void Drop()
@@ -373,57 +347,8 @@ namespace Vitrine
             }
             if (_opening != null)
             {
-                _opening.ContinueWith(DisposeLate, TaskContinuationOptions.ExecuteSynchronously);
+                MirrorStreams.DisposeLate(_opening);
                 _opening = null;
-            }
-        }
-
-        private static VitrineException ErrorOf(Task task)
-        {
-            Exception error = task.Exception == null ? null : task.Exception.GetBaseException();
-            return error as VitrineException
-                ?? (error == null ? VitrineException.Unavailable("The server ended the stream.") : Unusable(error));
-        }
-
-        private static VitrineException Unusable(Exception error)
-        {
-            return new VitrineException(VitrineCodes.Internal, "The frame could not be sent.", null, error);
-        }
-
-        // Looks at the error, so that it does not count as unobserved, and gives the result's memory back.
-        private static void DisposeResult(Task<VitrineReply> ended)
-        {
-            if (ended.Exception == null && !ended.IsCanceled) { ended.Result.Dispose(); }
-        }
-
-        private static void DisposeLate(Task<VitrineStream> opened)
-        {
-            if (opened.Exception != null || opened.IsCanceled)
-            {
-                return;
-            }
-            opened.Result.Completion.ContinueWith(DisposeResult, TaskContinuationOptions.ExecuteSynchronously);
-            opened.Result.Dispose();
-        }
-
-        /// <summary>The stream as the pump sees it.</summary>
-        private sealed class StreamSink : IFrameSink
-        {
-            private readonly VitrineStream _stream;
-
-            internal StreamSink(VitrineStream stream)
-            {
-                _stream = stream;
-            }
-
-            bool IFrameSink.TryPush(WireMap data)
-            {
-                return _stream.TryPush(data);
-            }
-
-            bool IFrameSink.TryPushImage(long number, long timeUs, in ImageFrame frame)
-            {
-                return _stream.TryPushImage(number, timeUs, frame);
             }
         }
     }
