@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "unity_bridge"
 STUBS = ROOT / "tests" / "unity" / "stubs"
 CORE, RUNTIME, EDITOR = "Vitrine.Core", "Vitrine", "Vitrine.Editor"
+SAMPLES = "Vitrine.Samples"
 ENGINE, UNITY_EDITOR = "UnityEngine", "UnityEditor"
 # The dialect that mcs and Unity 2022.3 both take. What Unity's own compiler never warns about is not an error here:
 # a serialized field that only the Inspector sets (0649), one that only the engine reads (0169, 0414).
@@ -56,9 +57,12 @@ def sources_of(folder: Path, *, without: Sequence[Path] = ()) -> list[Path]:
 class Assemblies:
     """The package's assemblies in one folder, each built when it is first asked for."""
 
-    def __init__(self, folder: Path, *, stubs: Sequence[Path] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, stubs: Sequence[Path] | None = None, flags: Sequence[str] = UNITY_FLAGS
+    ) -> None:
         self.folder = folder
         self._stubs = list(stubs) if stubs is not None else None
+        self._flags = tuple(flags)
 
     def core(self) -> Path:
         """`Vitrine.Core`: no engine."""
@@ -68,13 +72,19 @@ class Assemblies:
         """`Vitrine`: the components."""
         nested = [PACKAGE / "Runtime" / "Core"]
         sources = sources_of(PACKAGE / "Runtime", without=nested)
-        return self._library(RUNTIME, sources, *UNITY_FLAGS, references=[self.core(), *self.engine()])
+        return self._library(RUNTIME, sources, *self._flags, references=[self.core(), *self.engine()])
 
     def editor(self) -> Path:
         """`Vitrine.Editor`: the window, settings and inspectors."""
         references = [self.core(), self.runtime(), *self.engine()]
-        flags = (*UNITY_FLAGS, "-define:UNITY_EDITOR")
+        flags = (*self._flags, "-define:UNITY_EDITOR")
         return self._library(EDITOR, sources_of(PACKAGE / "Editor"), *flags, references=references)
+
+    def samples(self) -> Path:
+        """The samples' scripts, those for the Editor with them, as one assembly."""
+        references = [self.core(), self.runtime(), self.editor(), *self.engine()]
+        flags = (*self._flags, "-define:UNITY_EDITOR")
+        return self._library(SAMPLES, sources_of(PACKAGE / "Samples~"), *flags, references=references)
 
     def engine(self) -> list[Path]:
         """Unity's side: the project's own stubs and fakes, unless others were given."""
@@ -88,7 +98,7 @@ class Assemblies:
         """A console program beside the assemblies that it uses."""
         references = [self.core(), self.runtime(), *self.engine()] if unity else [self.core()]
         output = self.folder / f"{source.stem}.exe"
-        return compile_sources(output, [source, *more], *(UNITY_FLAGS if unity else ()), references=references)
+        return compile_sources(output, [source, *more], *(self._flags if unity else ()), references=references)
 
     def _library(self, name: str, sources: list[Path], *flags: str, references: Sequence[Path] = ()) -> Path:
         output = self.folder / f"{name}.dll"

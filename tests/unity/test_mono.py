@@ -16,6 +16,7 @@ from benchmarks import mono
 HERE = Path(__file__).resolve().parent
 HARNESS = mono.sources_of(HERE / "harness")
 TESTS = mono.PACKAGE / "Tests"
+SERVER = [TESTS / "Core" / name for name in ("FakeServer.cs", "Vectors.cs")]
 WIDTH, HEIGHT = 64, 48
 SUITE_S = 240
 
@@ -77,17 +78,16 @@ def test_core_suites(built: mono.Assemblies) -> None:
 
 def test_runtime_suites(built: mono.Assemblies) -> None:
     """The components in a fake scene, against a real server process."""
-    shared = [TESTS / "Core" / "FakeServer.cs", TESTS / "Core" / "Vectors.cs"]
     references = [built.core(), built.runtime(), *built.engine()]
-    sources = [*mono.sources_of(HERE / "runtime"), *shared]
+    sources = [*mono.sources_of(HERE / "runtime"), *SERVER]
     run_suites(built.folder / "Vitrine.Tests.exe", sources, *mono.UNITY_FLAGS, references=references)
 
 
 def test_editor_suites(built: mono.Assemblies) -> None:
     """The window, the settings page and the commands in a fake Editor."""
-    references = [built.core(), built.runtime(), built.editor(), *built.engine()]
+    references = [built.core(), built.runtime(), built.editor(), built.samples(), *built.engine()]
     flags = (*mono.UNITY_FLAGS, "-define:UNITY_EDITOR")
-    sources = mono.sources_of(HERE / "editor")
+    sources = [*mono.sources_of(HERE / "editor"), *SERVER]
     run_suites(built.folder / "Vitrine.Editor.Tests.exe", sources, *flags, references=references)
 
 

@@ -40,6 +40,11 @@ namespace UnityEditor
             return _properties.TryGetValue(propertyPath, out found) ? found : null;
         }
 
+        public SerializedProperty GetIterator()
+        {
+            return new SerializedProperty(this, -1);
+        }
+
         public void Update()
         {
             foreach (SerializedProperty property in _properties.Values) { property.Load(); }
@@ -79,13 +84,35 @@ namespace UnityEditor
 
     public class SerializedProperty : IDisposable
     {
-        private readonly FieldInfo _field;
+        private FieldInfo _field;
         private object _value;
+        private int _at;
 
         internal SerializedProperty(SerializedObject owner, FieldInfo field)
         {
             serializedObject = owner;
             _field = field;
+        }
+
+        /// <summary>An iterator: it stands before the first field, and shows the one that it stands on.</summary>
+        internal SerializedProperty(SerializedObject owner, int at)
+        {
+            serializedObject = owner;
+            _at = at;
+        }
+
+        public bool NextVisible(bool enterChildren)
+        {
+            _at++;
+            if (_at >= serializedObject.Names.Count) { return false; }
+            _field = serializedObject.FindProperty(serializedObject.Names[_at])._field;
+            Load();
+            return true;
+        }
+
+        public SerializedProperty Copy()
+        {
+            return serializedObject.FindProperty(propertyPath);
         }
 
         public SerializedObject serializedObject { get; }
