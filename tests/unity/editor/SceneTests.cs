@@ -70,7 +70,7 @@ namespace Vitrine.Editor.Tests
                 VitrineSettings.Current.StartSidecar = false;
                 VitrineSettings.Current.RunFolder = "/nowhere/at/all";
                 var made = MirrorBuilder.Build().GetComponent<TryOnMirror>();
-                player.Steps(30);
+                player.StepUntil(() => made.Status == MirrorStatus.ServerAbsent);
                 Assert.AreEqual(MirrorStatus.ServerAbsent, made.Status);
                 Assert.IsTrue(made.StatusLabel.text.Length > 0, "the label says nothing");
                 Assert.AreEqual("", FakeLog.Faults);
