@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 MONO_PACKAGES = ["mono-mcs", "mono-devel"]
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 def main(words: list[str]) -> int:
@@ -48,7 +49,7 @@ def main(words: list[str]) -> int:
 
 
 def _test(*, full: bool) -> int:
-    csharp = _ensure_mono()
+    csharp, browser = _ensure_mono(), _ensure_chromium()
     python = str(PYTHON)
     _step("Models", [python, "-m", "sidecar", "models", "install", "vision", "--yes"])
     _step("Style", [python, "-m", "ruff", "check", "."])
@@ -56,9 +57,13 @@ def _test(*, full: bool) -> int:
     chosen = [] if full else ["-m", "not full"]
     if not csharp:
         chosen += ["--ignore=tests/unity"]
+    if not browser:
+        chosen += ["--ignore=tests/browser"]
     code = _run([python, "-m", "pytest", *chosen])
     if not csharp:
         print("\n*** C# WAS NOT TESTED: there is no Mono here. Install mono-mcs and mono-devel, run this again. ***")
+    if not browser:
+        print("\n*** THE DASHBOARD WAS NOT TESTED: there is no Chromium here. Install it, run this again. ***")
     return code
 
 
@@ -98,6 +103,18 @@ def _ensure_mono() -> bool:
     print("\n*** C# cannot run here: mcs and mono are missing. ***\n", file=sys.stderr)
     if os.environ.get("CI") == "true":
         raise subprocess.CalledProcessError(1, ["mcs"])
+    return False
+
+
+def _ensure_chromium() -> bool:
+    """Whether pages can be looked at; installs Chromium on Debian. Under CI=true its absence is an error."""
+    if not any(map(shutil.which, CHROMIUM)) and _can_apt():
+        _apt(["chromium"])
+    if any(map(shutil.which, CHROMIUM)):
+        return True
+    print("\n*** The dashboard cannot be tested here: Chromium is missing. ***\n", file=sys.stderr)
+    if os.environ.get("CI") == "true":
+        raise subprocess.CalledProcessError(1, ["chromium"])
     return False
 
 

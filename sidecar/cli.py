@@ -16,6 +16,7 @@ EPILOG = """examples:
   vitrine serve                   run beside Unity; clients find it through run.json
   vitrine replay shop.vrec        answer from a recording (vitrine serve --record shop.vrec), without models
   vitrine dashboard               sessions, queues, models, slowest calls, last errors, in the browser
+  vitrine trace --seconds 10      where the time of each call goes, as a file for Perfetto
   vitrine doctor                  what runs here, on which provider, and what to mend
   vitrine models install vision   fetch and convert the try-on models
 """
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_replay(commands)
     _add_demo(commands)
     _add_dashboard(commands)
+    _add_trace(commands)
     _add_doctor(commands)
     _add_models(commands)
     _add_bench(commands)
@@ -64,6 +66,11 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="allow only this execution provider; give it again for more (default: all, in the pack's order)",
     )
     serve.add_argument("--threads", type=int, help="threads of one model run (default: cores - 1)")
+    serve.add_argument(
+        "--memory-mb", type=_positive, metavar="N", help="models leave, least recently used first, to stay within N MiB"
+    )
+    serve.add_argument("--vram-mb", type=_positive, metavar="N", help="the same for memory of the GPU")
+    serve.add_argument("--pin", action="append", default=[], metavar="NAME", help="load it at start and keep it")
     serve.add_argument("--no-warm", action="store_true", help="load models at first use instead of at start")
     serve.add_argument("--no-install", action="store_true", help="do not install missing models; serve what is there")
     serve.add_argument(
@@ -82,10 +89,17 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.set_defaults(run=_serve)
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("it must be 1 or more")
+    return number
+
+
 def _serve(arguments: argparse.Namespace) -> int:
     from .engine import flavours
     from .models_cli import ensure_installed
-    from .serve import default_threads, serve
+    from .serve import CannotPin, default_threads, serve
     from .server import parent
     from .server.app import CannotListen
     from .server.discovery import AlreadyRunning, CannotPublish
@@ -104,6 +118,9 @@ def _serve(arguments: argparse.Namespace) -> int:
         allow_origins=frozenset(arguments.allow_origin),
         log_level=arguments.log_level,
         mode=arguments.mode,
+        memory_mb=arguments.memory_mb,
+        vram_mb=arguments.vram_mb,
+        pins=tuple(dict.fromkeys(arguments.pin)),
     )
     try:
         flavours.check(flavours.installed())
@@ -116,7 +133,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         return serve(config, on_listening=_listening(config))
     except parent.ParentGone:
         return 0
-    except (flavours.WrongFlavours, CannotListen, AlreadyRunning, CannotPublish) as error:
+    except (flavours.WrongFlavours, CannotListen, AlreadyRunning, CannotPublish, CannotPin) as error:
         print(f"vitrine: {error}", file=sys.stderr)
         return 1
 
@@ -159,6 +176,12 @@ def _add_dashboard(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     from . import dashboard_cli
 
     dashboard_cli.add_parser(commands)
+
+
+def _add_trace(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from . import trace_cli
+
+    trace_cli.add_parser(commands)
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -19,17 +19,19 @@ DOORS: dict[str, set[str]] = {
     "config": {"engine.policy"},
     "wire": {"errors"},
     "endpoint": {"errors"},
-    "server": {"wire", "endpoint", "errors", "engine.scheduler", "engine.policy", "engine.governor"},
+    "server": {"wire", "endpoint", "errors", "engine.scheduler", "engine.policy", "engine.governor", "engine.memory", "trace"},
     "client": {"wire", "endpoint", "errors"},
     "catalog": {"errors"},
     "engine": {"errors"},
     "ops": DOMAIN | {"engine", "catalog", "wire", "errors"},
-    "worker": {"ops", "engine", "wire", "errors"},
+    "worker": {"ops", "engine", "wire", "errors", "trace", "logs"},
+    "trace": set(),
+    "logs": set(),
     # It stands where a worker stands: told by the gateway's workers, answering with pictures of the wire, no models.
-    "replay": {"server.workers", "ops.context", "ops.pictures", "ops.server", "engine.state", "wire", "errors"},
+    "replay": {"server.workers", "ops.context", "ops.pictures", "ops.server", "engine.state", "trace.spans", "wire", "errors"},
 } | {room: {"engine", "catalog", "errors"} for room in DOMAIN}
 # These put the rooms together; no room may import them.
-FRONT = {"__main__", "cli", "serve", "doctor", "demo", "models_cli", "replay_cli", "dashboard_cli"}
+FRONT = {"__main__", "cli", "serve", "doctor", "demo", "models_cli", "replay_cli", "dashboard_cli", "trace_cli"}
 TRAINING = {"torch", "transformers", "diffusers", "tensorflow", "optimum", "onnxscript"}
 UNSAFE = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "pty", "commands"}
 

@@ -66,7 +66,7 @@ async def run(
     loop = asyncio.get_running_loop()
     host, port = listener.getsockname()[:2]
     door = Door(port, allow_hosts, allow_origins)
-    gateway.pages = Pages(door, token, gateway.readiness, gateway.metrics, gateway.tickets.issue)
+    gateway.pages = Pages(door, token, gateway.readiness, gateway.metrics, gateway.tickets.issue, gateway.traces.answer)
     stopping = asyncio.Event()
     _stop_on_signals(loop, stopping)
     if parent_pid is not None:

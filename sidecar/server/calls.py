@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ..engine.scheduler import Dropped, Job, Scheduler, Step
 from ..errors import Cancelled, Overloaded, Unavailable, VitrineError, from_wire
+from ..trace.tracer import CallTrace, Tracer
 from ..wire import codec
 from ..wire.messages import Timing
 from ..wire.ops import OpRule
@@ -52,6 +53,7 @@ class Work:
     started_at: float = 0.0
     grants: list[tuple[int, int]] = field(default_factory=list)
     job: Job[Work] | None = None
+    trace: CallTrace | None = None
 
     @property
     def frame(self) -> bool:
@@ -87,6 +89,7 @@ class Calls:
         self._bench = bench
         self._stats = stats
         self._watch = watch
+        self.trace = Tracer()
         self._open: dict[tuple[int, int], OpenCall] = {}
         self._running: dict[int, Work] = {}
         self._numbers = 0
@@ -112,10 +115,10 @@ class Calls:
         if deadline != float("inf") and job.state == "waiting":
             self.changed()
 
-    def push(self, call: OpenCall, step: Step, raw: bytes, slots: list[int]) -> None:
-        """Queues more input of a B call; what comes after its `end` is ignored."""
+    def push(self, call: OpenCall, step: Step, raw: bytes, slots: list[int], n: object = None) -> None:
+        """Queues more input of a B call, its number `n` if it has one; what comes after its `end` is ignored."""
         now = time.monotonic()
-        work = self._work(call, step, raw, slots, now)
+        work = self._work(call, step, raw, slots, now, n)
         if call.ending:
             self._give_back(work)
             return
@@ -133,9 +136,21 @@ class Calls:
         self._settle(self.scheduler.push(job))
         self.pump(call.rule.lane)
 
-    def _work(self, call: OpenCall, step: Step, raw: bytes, slots: list[int], read_at: float) -> Work:
+    def _work(
+        self, call: OpenCall, step: Step, raw: bytes, slots: list[int], read_at: float, n: object = None
+    ) -> Work:
         self._bytes += len(raw)
-        return Work(call, step, raw, slots, read_at)
+        work = Work(call, step, raw, slots, read_at)
+        if self.trace.on:
+            work.trace = self._traced(work, n)
+        return work
+
+    def _traced(self, work: Work, n: object) -> CallTrace:
+        call = work.call
+        return self.trace.call(
+            session=call.connection.client, call=call.id, op=call.op, step=work.step, n=n, prio=call.prio,
+            lane=call.rule.lane, size=len(work.raw),
+        )  # fmt: skip
 
     def _refused_for_memory(self, work: Work) -> bool:
         """Whether the messages that wait are too many bytes already, however few they are; then the call fails."""
@@ -229,12 +244,16 @@ class Calls:
         if work is None:
             return
         connection = work.call.connection
+        if work.trace is not None:
+            work.trace.answered()
         connection.cork()
         self._return_grants(work, keep=used if work.call.live else [])
         if work.call.live:
             self._deliver(work, body, timing, used)
         self._give_back(work)
         connection.uncork()
+        if work.trace is not None:
+            work.trace.end("ok")
         self.pump(work.call.rule.lane)
 
     def refused(self, number: int, code: str, message: str, retry_ms: int | None) -> None:
@@ -242,10 +261,14 @@ class Calls:
         work = self._finish(number)
         if work is None:
             return
+        if work.trace is not None:
+            work.trace.answered()
         self._return_grants(work, keep=[])
         if work.call.live:
             self.stop(work.call, from_wire(code, message, retry_ms))
         self._give_back(work)
+        if work.trace is not None:
+            work.trace.end(code)
         self.pump(work.call.rule.lane)
 
     def worker_lost(self, lane: str, running: list[int]) -> None:
@@ -256,7 +279,7 @@ class Calls:
             if work is not None:
                 self._return_grants(work, keep=[])
                 self.stop(work.call, error)
-                self._give_back(work)
+                self._give_back(work, error.code)
         for call in self.open_in(lane):
             self.stop(call, error)
 
@@ -339,7 +362,7 @@ class Calls:
         """Jobs that will not run: their slots go back, their call fails or, for a frame, goes on."""
         for item in dropped:
             work = item.job.payload
-            self._give_back(work)
+            self._give_back(work, "superseded" if item.error is None else item.error.code)
             if item.error is not None:
                 self.stop(work.call, item.error)
             elif work.frame and work.call.live:
@@ -350,8 +373,10 @@ class Calls:
         """Fails the waiting calls whose budget is over."""
         self._settle(self.scheduler.expire(time.monotonic()))
 
-    def _give_back(self, work: Work) -> None:
-        """Lets go of what a job read: the last step of every job, whatever became of it."""
+    def _give_back(self, work: Work, why: str = "not run") -> None:
+        """Lets go of what a job read: the last step of every job, whatever became of it; `why` is for its trace."""
+        if work.trace is not None and not work.trace.answered_ns:
+            work.trace.end(why)
         self._bytes -= len(work.raw)
         work.raw = b""
         if work.slots:

@@ -25,6 +25,7 @@ try:
 except ImportError:  # a wheel without compiled parts
     from websockets.utils import apply_mask
 
+from ..trace.tracer import Tracer
 from ..wire import frames
 from ..wire.events import Close, Event, State
 from ..wire.messages import SUBPROTOCOL, Limits, ShmRef
@@ -59,6 +60,7 @@ class Owner(Protocol):
 
     pages: Pages
     limits: Limits
+    trace: Tracer
 
     def admits(self, connection: Connection) -> bool:
         """Whether one more connection may wait for its welcome."""
@@ -133,6 +135,8 @@ class Connection(asyncio.Protocol):
             transport.close()
 
     def data_received(self, data: bytes) -> None:
+        if self._owner.trace.on:
+            self._owner.trace.received()
         if self._backlog:
             self._backlog.append(data)
         else:
@@ -236,7 +240,7 @@ class Connection(asyncio.Protocol):
             ended(self)
 
     def _shake_hands(self, request: Request) -> None:
-        response: Response | None
+        response: Response | asyncio.Protocol | None
         bare = False
         if self._protocol.eof_sent:  # it went on before it was answered, with what is no WebSocket frame
             self.abort()
@@ -245,6 +249,9 @@ class Connection(asyncio.Protocol):
             response = self._owner.pages.answer(request)
         except InvalidHandshake:
             response = text(403, "The request's headers are not valid.")
+        if isinstance(response, asyncio.Protocol):
+            self._hand_over(response)
+            return
         if response is None:
             response = self._protocol.accept(request)
             offered = ",".join(request.headers.get_all("Sec-WebSocket-Protocol"))
@@ -256,6 +263,15 @@ class Connection(asyncio.Protocol):
         self._write()
         if bare:
             self.close(4001, f"ask for the subprotocol {SUBPROTOCOL}")
+
+    def _hand_over(self, successor: asyncio.Protocol) -> None:
+        """The socket is somebody else's from here on: no WebSocket comes of it."""
+        transport, self._transport = self._transport, None
+        self._owner.left(self)
+        self.session.connection_lost()
+        if transport is not None and not transport.is_closing():
+            transport.set_protocol(successor)
+            successor.connection_made(transport)
 
     def _frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.TEXT:

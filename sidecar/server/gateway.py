@@ -27,6 +27,7 @@ from .connection import Connection, Patience
 from .http import Pages
 from .models import ModelOps
 from .stats import Stats
+from .tracing import Traces
 from .watch import Watch
 from .workers import Workers
 from .yielding import Yielding
@@ -79,6 +80,8 @@ class Gateway:
         self._workers = workers
         self._scheduler: Scheduler[Work] = Scheduler(workers.lanes)
         self._calls = Calls(self._scheduler, workers, self.stats, self.watch)
+        self.trace = self._calls.trace
+        self.traces = Traces(self.trace, self._about)
         self._models = ModelOps(workers, packs, self._busy_streams)
         self._connections: dict[int, Connection] = {}
         self._numbers = 0
@@ -96,6 +99,8 @@ class Gateway:
         workers.lost = self._worker_lost
         workers.ready = self._worker_ready
         workers.noted = self._note_model
+        workers.traced = self.trace.worked
+        workers.open_streams = self._calls.open_in
         self._handlers: dict[type, Callable[[Connection, Any], None]] = {
             Hello: self._hello,
             Opened: self._opened,
@@ -126,6 +131,7 @@ class Gateway:
         for connection in list(self._connections.values()):
             connection.tick(now)
         self._yielding.tick(late_ms=1000 * max(0.0, now - self._tick_due))
+        self._workers.tick()
         self._tick_due = now + TICK_S
         self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
@@ -136,6 +142,7 @@ class Gateway:
                 connection.session.note("shutdown", {"in_ms": in_ms})
                 connection.flush()
             connection.close(1001, "the server stops")
+        self.traces.stop()
         await asyncio.sleep(0)
         for timer in (self._ticker, self._deadline, *self._rested.values()):
             if timer is not None:
@@ -167,7 +174,14 @@ class Gateway:
 
     def handle(self, connection: Connection, event: Event) -> None:
         """Acts on one event of a session."""
+        if self.trace.on:
+            self._traced(connection, event)
+        else:
+            self._handlers[type(event)](connection, event)
+
+    def _traced(self, connection: Connection, event: Event) -> None:
         self._handlers[type(event)](connection, event)
+        self.trace.read(f"read {type(event).__name__.lower()}", connection.client)
 
     def _hello(self, connection: Connection, hello: Hello) -> None:
         if not auth.same(self._token, hello.token):
@@ -286,7 +300,7 @@ class Gateway:
             step = "frame" if d.get("image") is not None else "layers"
             if step == "frame" and d.get("layers") is not None:
                 step = "push"  # it changes a state too, so it must not be dropped
-        self._calls.push(call, step, event.raw, [ref.slot for ref in event.refs])
+        self._calls.push(call, step, event.raw, [ref.slot for ref in event.refs], d.get("n"))
 
     def _ended(self, connection: Connection, end: End) -> None:
         call = self._calls.find(connection, end.id)
@@ -398,6 +412,7 @@ class Gateway:
             "sessions": sum(1 for connection in self._connections.values() if connection.open),
             "queues": self._scheduler.depths(),
             "models": self._workers.models(),
+            **({"memory": memory} if (memory := self._workers.memory()) else {}),
             "counters": self.stats.counters(),
             "pressure": self._yielding.snapshot(),
             "watch": self._watched(),
@@ -413,6 +428,10 @@ class Gateway:
     def readiness(self) -> dict[str, Any]:
         """`{ready, models, progress}` for `/healthz` and `/readyz`."""
         return self._workers.readiness()
+
+    def _about(self) -> dict[str, Any]:
+        """What a trace says of the server."""
+        return {"providers": self._workers.providers(), "models": self._workers.models()}
 
     def metrics(self) -> bytes:
         """The Prometheus text."""

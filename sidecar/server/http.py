@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections.abc import Callable, Iterable
@@ -37,7 +38,7 @@ SECURITY = {
     "Content-Security-Policy": "; ".join(POLICY),
 }
 REASONS = {200: "OK", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
-REASONS |= {421: "Misdirected Request", 503: "Service Unavailable"}
+REASONS |= {400: "Bad Request", 409: "Conflict", 421: "Misdirected Request", 503: "Service Unavailable"}
 KINDS = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
@@ -56,6 +57,9 @@ FILES = {
     **{f"/dashboard/{name}.js": f"server/dashboard/{name}.js" for name in SCRIPTS},
     **{f"/dashboard/{name}.png": f"catalog/pictures/{name}.png" for name in SAMPLES},
 }
+
+
+Answer = Response | asyncio.Protocol
 
 
 @dataclass(frozen=True)
@@ -89,15 +93,16 @@ class Door:
 @dataclass(frozen=True)
 class Pages:
     """What the plain pages show: `readiness` answers `{ready, models, progress}`, `metrics` the Prometheus text,
-    `ticket` a new ticket for the dashboard."""
+    `ticket` a new ticket for the dashboard, `trace` what takes over the connection of a request with this query."""
 
     door: Door
     token: str
     readiness: Callable[[], dict[str, Any]]
     metrics: Callable[[], bytes]
     ticket: Callable[[], str] | None = None
+    trace: Callable[[str], Answer] | None = None
 
-    def answer(self, request: Request) -> Response | None:
+    def answer(self, request: Request) -> Answer | None:
         """The response to a plain request or a refused one; None lets a WebSocket handshake go on."""
         refusal = self.door.refusal(request.headers)
         if refusal is not None:
@@ -110,12 +115,13 @@ class Pages:
         page = self._pages().get(path)
         return page(request) if page is not None else text(404, "There is nothing here.")
 
-    def _pages(self) -> dict[str, Callable[[Request], Response]]:
+    def _pages(self) -> dict[str, Callable[[Request], Answer]]:
         return {
             "/healthz": lambda _: as_json(200, self.readiness()),
             "/readyz": self._ready,
             "/metrics": self._metrics,
             "/ticket": self._ticket,
+            "/trace": self._trace,
         }
 
     def _ready(self, _: Request) -> Response:
@@ -133,6 +139,11 @@ class Pages:
         if self.ticket is None:
             return text(404, "This server gives no tickets.")
         return as_json(200, {"ticket": self.ticket(), "expires_s": TICKET_S})
+
+    def _trace(self, request: Request) -> Answer:
+        if not self._has_token(request):
+            return _no_token()
+        return self.trace(request.path.partition("?")[2]) if self.trace is not None else text(404, "No traces here.")
 
     def _has_token(self, request: Request) -> bool:
         expected = f"Bearer {self.token}".encode()

@@ -81,6 +81,8 @@ class ModelOps:
         await asyncio.gather(*(self._workers.load(lane, name) for lane in sorted(lanes) or ["general"]))
 
     async def _unload(self, name: str) -> None:
+        if self._workers.keeper is not None and self._workers.keeper.pinned(name):
+            raise Unavailable("The model was pinned when the server started; start it without that --pin to unload it.")
         if self._busy_streams(name):
             raise Unavailable("The model is in use by an open stream; end that first.")
         for lane in self._workers.holding(name):

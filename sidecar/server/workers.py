@@ -5,109 +5,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 
+from ..engine.memory import Amount, Place
 from ..errors import ModelLoading, Unavailable, VitrineError, from_wire
+from ..trace.spans import Span
 from ..wire import codec
-from ..wire.messages import ShmOffer
-from .calls import Work
+from .admission import Admission
+from .calls import OpenCall, Work
 from .connection import Connection
+from .handles import Events as Events
+from .handles import Handle as Handle
+from .handles import ModelInfo
+from .handles import Timings as Timings
+from .keeper import Keeper
 
-Timings = tuple[float, float, float]
 RECYCLE_S = 30.0
 
 
-class Events(Protocol):
-    """What a worker handle tells; every method runs on the event loop."""
-
-    def worker_ready(self, name: str) -> None:
-        """It is warm and takes work."""
-
-    def worker_answered(self, number: int, body: bytes, timings: Timings, used: list[int]) -> None:
-        """A job's result."""
-
-    def worker_refused(self, number: int, code: str, message: str, retry_ms: int | None) -> None:
-        """A job's failure."""
-
-    def worker_models(self, name: str) -> None:
-        """Its models or their latencies changed."""
-
-    def worker_lost(self, name: str) -> None:
-        """The process is gone, with whatever it was doing; it is being started again."""
-
-
-class ModelInfo(Protocol):
-    """A model inside one worker."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def provider(self) -> str: ...
-    @property
-    def precision(self) -> str: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def bytes(self) -> int: ...
-    @property
-    def runs(self) -> int: ...
-    @property
-    def p50_ms(self) -> float: ...
-    @property
-    def p95_ms(self) -> float: ...
-
-
-class Handle(Protocol):
-    """One worker process and its successors; `sidecar.worker.supervisor` has the real one."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def pid(self) -> int: ...
-    @property
-    def restarts(self) -> int: ...
-    @property
-    def ort(self) -> str: ...
-    @property
-    def providers(self) -> Sequence[str]: ...
-    @property
-    def models(self) -> dict[str, Any]: ...
-    @property
-    def warm(self) -> Sequence[str]: ...
-
-    def start(self, events: Events) -> None: ...
-    def attach(self, conn: int, offer: ShmOffer, identity: int) -> None: ...
-    def detach(self, conn: int) -> None: ...
-    def run(
-        self,
-        number: int,
-        *,
-        conn: int,
-        call: int,
-        step: str,
-        op: str,
-        raw: bytes,
-        grants: list[tuple[int, int]],
-        image_px: int,
-        max_side: int,
-    ) -> None: ...
-    def close_stream(self, conn: int, call: int) -> None: ...
-    def cancel(self, number: int) -> None: ...
-    def throttle(self, *, share: float, cores: float) -> None: ...
-    def load(self, number: int, name: str) -> None: ...
-    def unload(self, number: int, name: str) -> None: ...
-    def recycle(self, warm: list[str]) -> None: ...
-    async def stop(self) -> None: ...
-
-
 class Workers:
-    """All lanes' workers. The gateway hooks itself in through `answered`, `refused`, `lost`, `ready` and `noted`."""
+    """All lanes' workers. The gateway hooks itself in through `answered`, `refused`, `lost`, `ready` and `noted`.
+
+    `keeper` stands before every job that needs a model that is not loaded, where there is a memory budget;
+    `open_streams` are the B calls that a lane holds state for.
+    """
 
     def __init__(self, handles: Sequence[Handle]) -> None:
         self._handles = {handle.name: handle for handle in handles}
@@ -118,12 +41,19 @@ class Workers:
         self._model_jobs: dict[int, tuple[str, asyncio.Future[bytes]]] = {}
         self._model_numbers = 0
         self._states: dict[str, str] = {}
+        self._jobs: dict[str, Work] = {}  # what each lane runs
+        self._admission = Admission(lambda *refused: self.refused(*refused))
+        self._loading: set[Place] = set()
+        self._harmless: set[str] = set()  # lanes whose process is replaced while nobody has state in it
+        self.keeper: Keeper | None = None
+        self.open_streams: Callable[[str], list[OpenCall]] = lambda _: []
         self.max_side = 0  # longest side of streams' pictures, pixels; 0 for as sent
         self.answered: Callable[[int, bytes, Timings, list[int]], None] = lambda *_: None
         self.refused: Callable[[int, str, str, int | None], None] = lambda *_: None
         self.lost: Callable[[str, list[int]], None] = lambda *_: None
         self.ready: Callable[[str], None] = lambda _: None
         self.noted: Callable[[str, str], None] = lambda *_: None
+        self.traced: Callable[[int, int, int, list[Span], int], None] = lambda *_: None
 
     @property
     def lanes(self) -> tuple[str, ...]:
@@ -134,9 +64,14 @@ class Workers:
         """Starts every process; what their handles were told to warm gates readiness."""
         for handle in self._handles.values():
             handle.start(self)
+        if self.keeper is not None:
+            self.keeper.start()
 
     async def stop(self) -> None:
         """Ends every process."""
+        if self.keeper is not None:
+            await self.keeper.stop()
+        self._admission.stop()
         await asyncio.gather(*(handle.stop() for handle in self._handles.values()))
 
     # -- work ----------------------------------------------------------------------------------------------------
@@ -148,11 +83,27 @@ class Workers:
     def idle(self, lane: str) -> bool:
         """Whether the lane's worker is ready and has no job."""
         ready = self._handles[lane].state == "ready"
-        return ready and self._running[lane] is None and lane not in self._draining
+        free = self._running[lane] is None and not self._admission.waits(lane)
+        return ready and free and lane not in self._draining
 
     def run(self, lane: str, work: Work) -> None:
-        """Hands a job to the lane's worker."""
+        """Hands a job to the lane's worker, once there is room for its models."""
+        models = work.call.rule.models
+        if self.keeper is None or not models:
+            self._hand_over(lane, work)
+        elif work.step in ("open", "call") and not self.keeper.holds(lane, models):
+            self._admission.begin(lane, work, self._room(self.keeper, lane, models), self._hand_over)
+        else:
+            self.keeper.used(lane, models)
+            self._hand_over(lane, work)
+
+    async def _room(self, keeper: Keeper, lane: str, models: tuple[str, ...]) -> None:
+        await keeper.make_room(lane, models)
+        await self._ready_again(lane)
+
+    def _hand_over(self, lane: str, work: Work) -> None:
         self._running[lane] = work.number
+        self._jobs[lane] = work
         call = work.call
         step = "push" if work.step in ("frame", "layers") else work.step
         self._handles[lane].run(
@@ -165,11 +116,13 @@ class Workers:
             grants=work.grants,
             image_px=call.connection.session.limits.image_px,
             max_side=self.max_side if call.rule.frames else 0,
+            trace=0 if work.trace is None else work.trace.sent(work.number),
         )
 
     def cancel(self, lane: str, number: int) -> None:
         """Asks a running job to stop."""
-        self._handles[lane].cancel(number)
+        if not self._admission.cancel(lane, number):
+            self._handles[lane].cancel(number)
 
     def throttle(self, lane: str, *, share: float, cores: float) -> None:
         """Has a lane's worker compute for this share of the time, on this share of the cores."""
@@ -193,11 +146,20 @@ class Workers:
     # -- models --------------------------------------------------------------------------------------------------
 
     async def load(self, lane: str, name: str) -> None:
-        """Loads a model into a lane's worker. Raises the worker's error."""
+        """Loads a model into a lane's worker. Raises the worker's error, or the keeper's where there is no room."""
         self._expect_ready(lane)
-        number, future = self._model_job(lane)
-        self._handles[lane].load(number, name)
-        await future
+        place = (lane, name)
+        fresh = place not in self._loading
+        self._loading.add(place)
+        try:
+            if self.keeper is not None and not self.keeper.holds(lane, (name,)):
+                await self._room(self.keeper, lane, (name,))
+            number, future = self._model_job(lane)
+            self._handles[lane].load(number, name)
+            await future
+        finally:
+            if fresh:
+                self._loading.discard(place)
 
     async def unload(self, lane: str, name: str, *, may_recycle: Callable[[], bool]) -> None:
         """Takes a model out of a lane's worker; if its memory does not come back, the process is replaced.
@@ -226,12 +188,35 @@ class Workers:
                     raise Unavailable("The model is out, but its memory only comes back when the worker is idle.")
                 await asyncio.sleep(0.01)
             self._ready_waiters[lane].append(waiter)
+            if self.quiet(lane):
+                self._harmless.add(lane)
             self._handles[lane].recycle(warm)
         finally:
             self._draining.discard(lane)
         done, _ = await asyncio.wait([waiter], timeout=RECYCLE_S)
         if not done:
             raise Unavailable("The engine worker did not start again in time; run: vitrine doctor")
+
+    async def renew(self, lane: str) -> None:
+        """Replaces a lane's process, which has the same models afterwards. Raises `Unavailable`."""
+        await self._recycle(lane, list(self._handles[lane].models))
+
+    async def _ready_again(self, lane: str) -> None:
+        """Waits for a process that is being replaced. Raises `Unavailable`."""
+        if self._handles[lane].state != "ready":
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._ready_waiters[lane].append(waiter)
+            done, _ = await asyncio.wait([waiter], timeout=RECYCLE_S)
+            if not done:
+                raise Unavailable("The engine worker did not start again in time; run: vitrine doctor")
+
+    async def all_ready(self) -> None:
+        """Returns once every lane has been ready."""
+        for lane in self._handles:
+            while lane not in self._been_ready:
+                waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._ready_waiters[lane].append(waiter)
+                await waiter
 
     def _expect_ready(self, lane: str) -> None:
         if self._handles[lane].state != "ready":
@@ -247,10 +232,39 @@ class Workers:
         """Lanes whose worker has this model."""
         return [lane for lane, handle in self._handles.items() if name in handle.models]
 
+    # -- what the keeper asks ------------------------------------------------------------------------------------
+
+    def costs(self, lane: str) -> dict[str, Amount]:
+        """What a lane's worker has loaded, and what each model added."""
+        models = self._handles[lane].models.values()
+        return {model.name: Amount(model.bytes, model.vram_bytes) for model in models if model.state == "ready"}
+
+    def on_gpu(self, lane: str) -> bool:
+        """Whether a lane's worker could load a model to a GPU."""
+        return any(provider != "cpu" for provider in self._handles[lane].providers)
+
+    def busy(self) -> set[Place]:
+        """What open streams, running jobs and loads use."""
+        used = set(self._loading)
+        for lane in self._handles:
+            calls = self.open_streams(lane)
+            if self._running[lane] is not None and lane in self._jobs:
+                calls = [*calls, self._jobs[lane].call]
+            used |= {(lane, model) for call in calls for model in call.rule.models}
+        return used
+
+    def quiet(self, lane: str) -> bool:
+        """Whether a lane's process could be replaced without costing a call its state."""
+        entering = self._admission.call(lane)
+        return self._running[lane] is None and all(call is entering for call in self.open_streams(lane))
+
     # -- events of the handles -----------------------------------------------------------------------------------
 
     def worker_ready(self, name: str) -> None:
         self._been_ready.add(name)
+        self._harmless.discard(name)
+        if self.keeper is not None:
+            self.keeper.restarted(name)
         for waiter in self._ready_waiters[name]:
             if not waiter.done():
                 waiter.set_result(None)
@@ -271,6 +285,9 @@ class Workers:
         self._free_lane(number)
         self.refused(number, code, message, retry_ms)
 
+    def worker_traced(self, job: int, pid: int, tid: int, spans: list[Span], more: int) -> None:
+        self.traced(job, pid, tid, spans, more)
+
     def worker_models(self, name: str) -> None:
         for model in self._handles[name].models.values():
             if self._states.get(model.name) != model.state:
@@ -279,14 +296,15 @@ class Workers:
         gone = [known for known in self._states if not self.holding(known)]
         for known in gone:
             del self._states[known]
-            self.noted(known, "installed")
+            self.noted(known, "evicted" if self.keeper is not None and known in self.keeper.evicted else "installed")
 
     def worker_lost(self, name: str) -> None:
         running = self._running[name]
         self._running[name] = None
         for number in [number for number, (lane, _) in self._model_jobs.items() if lane == name]:
             self._resolve(number, b"", Unavailable("The engine worker stopped; try again."))
-        self.lost(name, [] if running is None else [running])
+        if name not in self._harmless:
+            self.lost(name, [] if running is None else [running])
 
     def _free_lane(self, number: int) -> None:
         for lane, running in self._running.items():
@@ -316,7 +334,7 @@ class Workers:
                 "name": handle.name,
                 "pid": handle.pid,
                 "state": "busy" if handle.state == "ready" and self._running[handle.name] is not None else handle.state,
-                "rss_bytes": _rss(handle.pid),
+                "rss_bytes": resident_bytes(handle.pid),
                 "restarts": handle.restarts,
             }
             for handle in self._handles.values()
@@ -333,7 +351,18 @@ class Workers:
                     merged[model.name] = _model_row(model) | {"bytes": model.bytes + more}
                 else:
                     seen["bytes"] += model.bytes
+        for name in self.keeper.evicted - merged.keys() if self.keeper is not None else ():
+            merged[name] = _evicted_row(name)
         return [merged[name] for name in sorted(merged)]
+
+    def memory(self) -> dict[str, Any]:
+        """The `memory` of `server.stats`: empty without a budget."""
+        return {} if self.keeper is None else self.keeper.snapshot()
+
+    def tick(self) -> None:
+        """Every half second."""
+        if self.keeper is not None:
+            self.keeper.tick()
 
     def readiness(self) -> dict[str, Any]:
         """`{ready, models{name: state}, progress}`: ready once all that was asked for at start is warm."""
@@ -346,6 +375,9 @@ class Workers:
                 state = handle.models[name].state if name in handle.models else "loading"
                 loaded += state == "ready"
                 states[name] = state if state != "ready" or states.get(name) != "failed" else "failed"
+        for _, name in self.keeper.pending if self.keeper is not None else ():
+            total += 1
+            states[name] = "loading"
         progress = round(loaded / max(1, total), 3)
         return {"ready": loaded == total, "models": dict(sorted(states.items())), "progress": progress}
 
@@ -363,7 +395,14 @@ def _model_row(model: ModelInfo) -> dict[str, Any]:
     }
 
 
-def _rss(pid: int) -> int:
+def _evicted_row(name: str) -> dict[str, Any]:
+    """A model that made room: it comes back when it is needed."""
+    nothing = {"bytes": 0, "p50_ms": 0.0, "p95_ms": 0.0, "runs": 0}
+    return {"name": name, "state": "evicted", "provider": "", "precision": "", **nothing}
+
+
+def resident_bytes(pid: int) -> int:
+    """What a process holds in memory; 0 for one that is gone."""
     with contextlib.suppress(psutil.Error):
         return int(psutil.Process(pid).memory_info().rss)
     return 0

@@ -35,6 +35,7 @@ class Job:
     message: dict[str, Any]
     grants: list[tuple[int, int]]
     max_side: int
+    trace: int = 0
 
 
 @dataclass
@@ -69,9 +70,10 @@ class Puppet:
         grants: Any,
         image_px: int,
         max_side: int,
+        trace: int = 0,
     ) -> None:
         message = codec.decode(raw) if raw else {}
-        self.jobs.append(Job(number, conn, call, step, op, message, grants, max_side))
+        self.jobs.append(Job(number, conn, call, step, op, message, grants, max_side, trace))
 
     def throttle(self, *, share: float, cores: float) -> None:
         self.told.append(("throttle", share, cores))
