@@ -12,16 +12,23 @@ from rich.console import Console
 from sidecar.demo.host import HostFailed
 from sidecar.errors import VitrineError
 
+from .csharp import CSharpFailed
+from .latency_file import Unreadable
 from .scenarios import SCENARIOS
 from .streams import StreamBroken
 from .target import FloorFailed, NotAnEcho
 
 WIDTH = 120  # of a log or a file
+FAILURES = (
+    HostFailed, FloorFailed, NotAnEcho, StreamBroken, CSharpFailed, Unreadable, VitrineError, OSError
+)  # fmt: skip
 
 EPILOG = """examples:
   python -m benchmarks wire                            the wire beside its floors, about two minutes
   python -m benchmarks tryon --kills 20                try-on at 90 Hz, then 20 killed workers
   python -m benchmarks tryon --minutes 10 --check      a soak; exit code 3 when a target is missed
+  python -m benchmarks bridge --check                  the C# client and the mirror's frame path, under Mono
+  python -m benchmarks report latency.json             what Unity's Latency sample wrote, as a table
   python -m benchmarks wire --rounds 1 --seconds 0.5   a quick look; too short to trust, and it says so
 
 Close other programs first. Every number stands beside a floor, a null target on the same stack in the same run:
@@ -39,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.json is not None:
             report.write(arguments.json)
             console.print(f"Written to {arguments.json.absolute()}", soft_wrap=True, highlight=False)
-    except (HostFailed, FloorFailed, NotAnEcho, StreamBroken, VitrineError, OSError) as error:
+    except FAILURES as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -62,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(
             scenario.name, help=scenario.summary, description=scenario.description, formatter_class=layout
         )
-        one.add_argument("--packs", type=Path, help="folder of the model packs (default: the user's cache)")
+        if scenario.packs:
+            one.add_argument("--packs", type=Path, help="folder of the model packs (default: the user's cache)")
         one.add_argument("--json", type=Path, metavar="FILE", help="write the whole result here too")
         one.add_argument("--check", action="store_true", help="exit with 3 when a target is missed")
         scenario.add_options(one)

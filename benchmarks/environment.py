@@ -15,6 +15,8 @@ from typing import Any
 
 import psutil
 
+from . import gpu
+
 PACKAGES = ("vitrine-vr", "websockets", "msgpack", "msgspec", "numpy", "opencv-python-headless", "uvloop")
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +25,7 @@ BUSY_LOAD = 0.25
 
 
 def fingerprint() -> dict[str, Any]:
-    """Machine, system, Python, packages, commit, and how busy the machine was just before."""
+    """Machine, system, Python, packages, commit, GPUs, and how busy the machine was just before."""
     return {
         "time_utc": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "cpu": cpu_model(),
@@ -34,6 +36,7 @@ def fingerprint() -> dict[str, Any]:
         "packages": {name: found for name in (*PACKAGES, *RUNTIMES) if (found := _version(name))},
         "commit": commit(),
         "load_before": _load(),
+        "gpus": gpu.devices(),
     }
 
 

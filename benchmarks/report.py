@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from rich.columns import Columns
 from rich.console import Console
 from rich.table import Table
 
@@ -14,17 +15,19 @@ from .stats import Summary
 
 SCHEMA = 1
 MISSED = 3
+FEW = 12  # single values in a column of their own
 
 
 @dataclass(frozen=True)
 class Row:
-    """A measured series; `floor` marks a null target."""
+    """A measured series; `floor` marks a null target, `beside` names the row's own floor."""
 
     name: str
     unit: str
     summary: Summary
     floor: bool = False
     rounds: tuple[Summary, ...] = ()
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ class Report:
     values: dict[str, float] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    verdicts: list[str] = field(default_factory=list)
+    thresholds: list[dict[str, Any]] = field(default_factory=list)
+    outranking: int = 0  # an exit code that counts more than missed targets
 
     @property
     def missed(self) -> list[Check]:
@@ -65,8 +71,8 @@ class Report:
         return [check for check in self.checks if not check.held]
 
     def exit_code(self, *, judged: bool) -> int:
-        """0, or 3 when targets count and one is missed."""
-        return MISSED if judged and self.missed else 0
+        """0, or 3 when targets count and one is missed, unless something outranks it."""
+        return self.outranking or (MISSED if judged and self.missed else 0)
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON document; a key keeps its meaning within one `schema`."""
@@ -80,30 +86,44 @@ class Report:
             "values": self.values,
             "details": self.details,
             "warnings": self.warnings,
+            **({"verdicts": self.verdicts} if self.verdicts else {}),
+            **({"thresholds": self.thresholds} if self.thresholds else {}),
         }
 
     def write(self, path: Path) -> None:
         """Writes the JSON document. Raises `OSError`."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        indent = None if "calls" in self.details else 2  # a line a number would make thousands of calls a huge file
+        path.write_text(json.dumps(self.as_dict(), indent=indent, allow_nan=False) + "\n", encoding="utf-8")
 
     def show(self, console: Console) -> None:
         """Prints the tables."""
+        for verdict in self.verdicts:
+            console.print(verdict, style="bold", markup=False, highlight=False)
         if self.rows:
             console.print(self._series())
-        for name, value in self.values.items():
-            console.print(f"{name}: {value:,.3g}" if abs(value) < 1000 else f"{name}: {value:,.0f}", highlight=False)
+        singles = [
+            f"{name}: {value:,.3g}" if abs(value) < 1000 else f"{name}: {value:,.0f}"
+            for name, value in self.values.items()
+        ]
+        if len(singles) > FEW:
+            console.print(Columns(singles, column_first=True, padding=(0, 3)), highlight=False)
+        else:
+            for single in singles:
+                console.print(single, highlight=False)
         if self.checks:
             console.print(self._targets())
         for warning in self.warnings:
             console.print(f"[yellow]![/yellow] {warning}", highlight=False)
 
     def _series(self) -> Table:
-        columns = ("series", "n", "p50", "p90", "p95", "p99", "max", "unit")
+        far = any(row.summary.p999 is not None for row in self.rows)
+        columns = ("series", "n", "p50", "p90", "p95", "p99", *(["p99.9"] if far else []), "max", "unit")
         table = Table(*columns, title=f"{self.scenario} (floors dimmed)")
         for row in self.rows:
             found = row.summary
-            cells = [f"{value:.3f}" for value in (found.p50, found.p90, found.p95, found.p99, found.max)]
+            values = (found.p50, found.p90, found.p95, found.p99, *([found.p999] if far else []), found.max)
+            cells = ["" if value is None else f"{value:.3f}" for value in values]
             table.add_row(row.name, str(found.count), *cells, row.unit, style="dim" if row.floor else "")
         return table
 
@@ -124,6 +144,7 @@ def _row(row: Row) -> dict[str, Any]:
         "floor": row.floor,
         "summary": row.summary.as_dict(),
         "rounds": [one.as_dict() for one in row.rounds],
+        **({"beside": row.beside} if row.beside else {}),
     }
 
 

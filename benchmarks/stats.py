@@ -24,10 +24,13 @@ class Summary:
     p95: float
     p99: float
     max: float
+    p999: float | None = None
 
     def as_dict(self) -> dict[str, float]:
-        """Plain data."""
-        return asdict(self)
+        """Plain data; `p99.9` only where it was asked for."""
+        plain = asdict(self)
+        p999 = plain.pop("p999")
+        return plain if p999 is None else {**plain, "p99.9": p999}
 
 
 def summarise(samples: ArrayLike) -> Summary:

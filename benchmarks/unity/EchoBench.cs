@@ -14,14 +14,15 @@ using Vitrine;
 
 /// <summary>
 /// Latencies of small calls and of 1 MiB both ways, beside raw floors in interleaved rounds of the same run. Prints one
-/// JSON object, microseconds.
-/// EchoBench.exe --raw ws://127.0.0.1:PORT/v1 [--floor PORT PATH] [--rounds 5] [--small 400] [--large 40]
+/// JSON object: microseconds of every round trip, by series and round.
+/// EchoBench.exe --raw ws://127.0.0.1:PORT/v1 --floor PORT PATH [--rounds 5] [--small 400] [--large 40]
 /// </summary>
 internal static class EchoBench
 {
-    private const int Mebibyte = 1 << 20;
+    private const int Side = 512;
+    private const int Mebibyte = Side * Side * 4;
 
-    private static readonly Dictionary<string, List<double>> Samples = new Dictionary<string, List<double>>();
+    private static readonly Series Samples = new Series();
     private static string _raw;
     private static int _floorPort;
     private static string _floorPath;
@@ -37,50 +38,55 @@ internal static class EchoBench
             {
                 case "--raw": _raw = arguments[++i]; break;
                 case "--floor":
-                    _floorPort = int.Parse(arguments[++i], CultureInfo.InvariantCulture);
+                    _floorPort = Int(arguments[++i]);
                     _floorPath = arguments[++i];
                     break;
-                case "--rounds": _rounds = int.Parse(arguments[++i], CultureInfo.InvariantCulture); break;
-                case "--small": _small = int.Parse(arguments[++i], CultureInfo.InvariantCulture); break;
-                case "--large": _large = int.Parse(arguments[++i], CultureInfo.InvariantCulture); break;
+                case "--rounds": _rounds = Int(arguments[++i]); break;
+                case "--small": _small = Int(arguments[++i]); break;
+                case "--large": _large = Int(arguments[++i]); break;
                 default:
                     Console.Error.WriteLine("unknown argument " + arguments[i]);
                     return 2;
             }
         }
         RunAsync().GetAwaiter().GetResult();
-        Report();
+        Console.WriteLine(Samples.ToJson());
         return 0;
+    }
+
+    private static int Int(string text)
+    {
+        return int.Parse(text, CultureInfo.InvariantCulture);
     }
 
     private static async Task RunAsync()
     {
         using (var connection = await VitrineConnection.ConnectAsync().ConfigureAwait(false))
+        using (var inline = await VitrineConnection
+            .ConnectAsync(new VitrineOptions { UseSharedMemory = false }).ConfigureAwait(false))
         using (var raw = new ClientWebSocket())
-        using (Floor floor = _floorPath == null ? null : new Floor(_floorPort, _floorPath))
+        using (var floor = new Floor(_floorPort, _floorPath))
         {
+            Expect(connection.UsesSharedMemory, "the shared memory is not mapped");
             raw.Options.AddSubProtocol(BridgeSession.Subprotocol);
             await raw.ConnectAsync(new Uri(_raw), CancellationToken.None).ConfigureAwait(false);
-            var image = new ImageFrame(
-                512, 512, ImageFormat.Rgba8, RowOrder.Top, new ArraySegment<byte>(new byte[Mebibyte]));
             for (int round = -1; round < _rounds; round++)
             {
-                bool keep = round >= 0; // the first round warms up
-                await RawEcho(raw, 64, _small, keep ? "raw_64" : null).ConfigureAwait(false);
-                await Echo(connection, "gateway", _small, keep ? "gateway_64" : null).ConfigureAwait(false);
-                await Echo(connection, "engine", _small, keep ? "engine_64" : null).ConfigureAwait(false);
-                await RawEcho(raw, Mebibyte, _large, keep ? "raw_1mib" : null).ConfigureAwait(false);
-                await ImageEcho(connection, image, _large, keep ? "engine_1mib_shm" : null).ConfigureAwait(false);
-                if (floor != null)
-                {
-                    floor.Measure(_large, keep ? Times("floor_1mib") : null);
-                }
+                Samples.Keep = round >= 0; // the first round warms up
+                await RawEcho(raw, 64, _small, "raw_64").ConfigureAwait(false);
+                await Echo(connection, "gateway", _small, "gateway_64").ConfigureAwait(false);
+                await Echo(connection, "engine", _small, "engine_64").ConfigureAwait(false);
+                await RawEcho(raw, Mebibyte, _large, "raw_1mib").ConfigureAwait(false);
+                await ImageEcho(inline, false, _large, "engine_1mib_inline").ConfigureAwait(false);
+                await ImageEcho(connection, true, _large, "engine_1mib_shm").ConfigureAwait(false);
+                floor.Measure(_large, Samples.Begin("floor_1mib"));
             }
         }
     }
 
     private static async Task RawEcho(ClientWebSocket raw, int size, int count, string name)
     {
+        List<double> times = Samples.Begin(name);
         var message = new ArraySegment<byte>(new byte[size]);
         var answer = new byte[size];
         for (int i = 0; i < count; i++)
@@ -96,59 +102,54 @@ internal static class EchoBench
                 got += part.Count;
                 whole = part.EndOfMessage;
             }
-            Record(name, start);
+            times.Add(Since(start));
+            Expect(got == size, "the bare echo came back with another length");
         }
     }
 
     private static async Task Echo(VitrineConnection connection, string where, int count, string name)
     {
-        var arguments = new WireMap { { "where", where }, { "data", new byte[64] } };
+        List<double> times = Samples.Begin(name);
+        var data = new byte[64];
+        var arguments = new WireMap { { "where", where }, { "data", data } };
         for (int i = 0; i < count; i++)
         {
+            data[63] = (byte)i;
             long start = Stopwatch.GetTimestamp();
             using (VitrineReply reply = await connection.CallAsync("server.echo", arguments).ConfigureAwait(false))
             {
-                Record(name, start);
-                Expect(reply.Data["data"].AsBin().Count == 64, "the echo came back with another length");
+                times.Add(Since(start));
+                ArraySegment<byte> back = reply.Data["data"].AsBin();
+                Expect(back.Count == 64 && back.Array[back.Offset + 63] == (byte)i, "another message came back");
             }
         }
     }
 
-    private static async Task ImageEcho(VitrineConnection connection, ImageFrame image, int count, string name)
+    private static async Task ImageEcho(VitrineConnection connection, bool shared, int count, string name)
     {
-        Expect(connection.UsesSharedMemory, "the shared memory is not mapped");
-        var arguments = new WireMap { { "where", "engine" }, { "image", image } };
+        List<double> times = Samples.Begin(name);
+        var pixels = new byte[Mebibyte];
         var texture = new byte[Mebibyte];
+        var image = new ImageFrame(Side, Side, ImageFormat.Rgba8, RowOrder.Top, new ArraySegment<byte>(pixels));
+        var arguments = new WireMap { { "where", "engine" }, { "image", image } };
         for (int i = 0; i < count; i++)
         {
+            pixels[0] = pixels[Mebibyte - 1] = (byte)(i + 1);
             long start = Stopwatch.GetTimestamp();
             using (VitrineReply reply = await connection.CallAsync("server.echo", arguments).ConfigureAwait(false))
             {
                 VitrineImage back = reply.Image("image");
-                Record(name, start);
-                Expect(back.IsShared && back.ByteCount == Mebibyte, "the picture did not come back through shared memory");
+                times.Add(Since(start));
+                Expect(back.IsShared == shared && back.ByteCount == Mebibyte, "the picture took another way");
                 back.CopyTo(texture, 0);
+                Expect(texture[0] == pixels[0] && texture[Mebibyte - 1] == pixels[0], "another picture came back");
             }
         }
     }
 
-    private static List<double> Times(string name)
+    private static double Since(long start)
     {
-        List<double> times;
-        if (!Samples.TryGetValue(name, out times))
-        {
-            times = new List<double>();
-            Samples.Add(name, times);
-        }
-        return times;
-    }
-
-    private static void Record(string name, long start)
-    {
-        if (name != null)
-        {
-            Times(name).Add((Stopwatch.GetTimestamp() - start) * 1e6 / Stopwatch.Frequency);
-        }
+        return (Stopwatch.GetTimestamp() - start) * 1e6 / Stopwatch.Frequency;
     }
 
     private static void Expect(bool fine, string otherwise)
@@ -156,28 +157,51 @@ internal static class EchoBench
         if (!fine) { throw new InvalidOperationException(otherwise); }
     }
 
-    private static void Report()
+    /// <summary>Samples by name and round.</summary>
+    private sealed class Series
     {
-        var json = new StringBuilder("{");
-        foreach (KeyValuePair<string, List<double>> pair in Samples)
-        {
-            pair.Value.Sort();
-            json.AppendFormat(
-                CultureInfo.InvariantCulture, "\"{0}\": {{\"p50_us\": {1:0.0}, \"p99_us\": {2:0.0}, \"runs\": {3}}}, ",
-                pair.Key, Quantile(pair.Value, 0.5), Quantile(pair.Value, 0.99), pair.Value.Count);
-        }
-        double raw = Quantile(Samples["raw_64"], 0.5);
-        json.AppendFormat(
-            CultureInfo.InvariantCulture,
-            "\"ratios\": {{\"gateway_to_raw\": {0:0.00}, \"engine_to_raw\": {1:0.00}, \"raw_1mib_to_shm\": {2:0.00}}}}}",
-            Quantile(Samples["gateway_64"], 0.5) / raw, Quantile(Samples["engine_64"], 0.5) / raw,
-            Quantile(Samples["raw_1mib"], 0.5) / Quantile(Samples["engine_1mib_shm"], 0.5));
-        Console.WriteLine(json);
-    }
+        private readonly Dictionary<string, List<List<double>>> _rounds = new Dictionary<string, List<List<double>>>();
 
-    private static double Quantile(List<double> sorted, double q)
-    {
-        return sorted[Math.Min(sorted.Count - 1, (int)(q * sorted.Count))];
+        internal bool Keep { get; set; }
+
+        internal List<double> Begin(string name)
+        {
+            var round = new List<double>(1024);
+            if (!Keep) { return round; }
+            List<List<double>> rounds;
+            if (!_rounds.TryGetValue(name, out rounds))
+            {
+                rounds = new List<List<double>>();
+                _rounds.Add(name, rounds);
+            }
+            rounds.Add(round);
+            return round;
+        }
+
+        internal string ToJson()
+        {
+            var json = new StringBuilder();
+            foreach (KeyValuePair<string, List<List<double>>> series in _rounds)
+            {
+                json.Append(json.Length == 0 ? "{\"" : ", \"").Append(series.Key).Append("\": [");
+                for (int i = 0; i < series.Value.Count; i++)
+                {
+                    json.Append(i == 0 ? "[" : ", [");
+                    Append(json, series.Value[i]);
+                    json.Append(']');
+                }
+                json.Append(']');
+            }
+            return json.Append('}').ToString();
+        }
+
+        private static void Append(StringBuilder json, List<double> times)
+        {
+            for (int i = 0; i < times.Count; i++)
+            {
+                json.AppendFormat(CultureInfo.InvariantCulture, i == 0 ? "{0:0.0}" : ", {0:0.0}", times[i]);
+            }
+        }
     }
 
     /// <summary>
@@ -217,10 +241,7 @@ internal static class EchoBench
                         got += _socket.Receive(_notice, got, 8 - got, SocketFlags.None);
                     }
                     Buffer.MemoryCopy(map + Mebibyte, pixels, Mebibyte, Mebibyte);
-                    if (times != null)
-                    {
-                        times.Add((Stopwatch.GetTimestamp() - start) * 1e6 / Stopwatch.Frequency);
-                    }
+                    times.Add(Since(start));
                 }
             }
             _view.SafeMemoryMappedViewHandle.ReleasePointer();
