@@ -11,7 +11,8 @@ from typing import Protocol
 from rich.console import Console
 
 from . import bridge, compare, game, latency_file, run_scenario, tryon, wire
-from .hardening import soak
+from .frametimes import command as frametimes
+from .hardening import chaos, soak
 from .reports import html
 
 
@@ -61,7 +62,15 @@ SCENARIOS = (
         compare.add_options, compare.run, packs=False,
     ),
     Scenario(
+        "frametimes", "what AI costs a game's frames: PresentMon, OVR Metrics, SteamVR, Unity",
+        frametimes.__doc__ or "", frametimes.add_options, frametimes.run, packs=False,
+    ),
+    Scenario(
         "html", "writes a result as one HTML page", html.__doc__ or "", html.add_options, html.run, packs=False
+    ),
+    Scenario(
+        "chaos", "killed workers, a killed gateway, a full disk, a clock that jumps", chaos.__doc__ or "",
+        chaos.add_options, chaos.run,
     ),
     Scenario(
         "soak", "does anything grow over a long run: memory, handles, latency", soak.__doc__ or "",

@@ -19,7 +19,8 @@ DOORS: dict[str, set[str]] = {
     "config": {"engine.policy"},
     "wire": {"errors"},
     "endpoint": {"errors"},
-    "server": {"wire", "endpoint", "errors", "engine.scheduler", "engine.policy", "engine.governor", "engine.memory", "trace"},
+    "server": {"wire", "endpoint", "errors", "engine.scheduler", "engine.policy", "engine.governor"}
+    | {"engine.memory", "trace"},
     "client": {"wire", "endpoint", "errors"},
     "catalog": {"errors"},
     "engine": {"errors"},
@@ -28,7 +29,8 @@ DOORS: dict[str, set[str]] = {
     "trace": set(),
     "logs": set(),
     # It stands where a worker stands: told by the gateway's workers, answering with pictures of the wire, no models.
-    "replay": {"server.workers", "ops.context", "ops.pictures", "ops.server", "engine.state", "trace.spans", "wire", "errors"},
+    "replay": {"server.workers", "ops.context", "ops.pictures", "ops.server", "engine.state", "trace.spans", "wire"}
+    | {"errors"},
 } | {room: {"engine", "catalog", "errors"} for room in DOMAIN}
 # These put the rooms together; no room may import them.
 FRONT = {"__main__", "cli", "serve", "doctor", "demo", "models_cli", "replay_cli", "dashboard_cli", "trace_cli"}

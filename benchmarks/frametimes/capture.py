@@ -93,7 +93,7 @@ def likely(frame_ms: Floats) -> NDArray[np.bool_]:
 
 
 def unix_time(text: str, zone: timezone | None) -> float | None:
-    """Seconds since 1970 of a date in a file; without a zone of its own in `zone`, else in this machine's zone there."""
+    """Seconds since 1970 of a date in a file: in its own zone, else in `zone`, else in this machine's."""
     found = DATE.fullmatch(text.strip())
     if found is None:
         return None

@@ -21,11 +21,12 @@ FRAME = ("msbetweenpresents", "frametime", "msbetweenappstart")
 SHOWN = ("msbetweendisplaychange", "displayedtime")
 DATES = ("timeindatetime", "cpustartdatetime", "presentstartdatetime", "timeinseconds")
 SECONDS = ("timeinseconds", "cpustarttimeinseconds")
-MILLISECONDS = ("timeinms", "cpustarttimeinms", "cpustarttime", "presentstarttime", "cpustartqpctime")
-MILLISECONDS += ("cpustartqpctimeinms",)
+MILLISECONDS = (
+    "timeinms", "cpustarttimeinms", "cpustarttime", "presentstarttime", "cpustartqpctime", "cpustartqpctimeinms",
+)  # fmt: skip
 TICKS = ("qpctime", "timeinqpc", "cpustartqpc", "presentstartqpc")
 GPU = ("msgpuactive", "msgpubusy", "gpubusy")
-NEEDS = f"MsBetweenPresents or FrameTime, and one of {', '.join(['TimeInSeconds', 'TimeInMs', 'CPUStartTime'])} or a date"
+NEEDS = "MsBetweenPresents or FrameTime, and TimeInSeconds, TimeInMs, CPUStartTime or one of the dates"
 PROGRAMS = 1000
 GAP = 0.05
 
@@ -68,7 +69,7 @@ def _programs(table: Table, choices: Choices) -> dict[tuple[str, ...], _Program]
         program = found.get(key)
         if program is None:
             if len(found) >= PROGRAMS:
-                raise Unreadable(f"{table.path} holds frames of more than {PROGRAMS} programs; it is no frame-time file")
+                raise Unreadable(f"{table.path} holds frames of more than {PROGRAMS} programs; it is none of PresentMon")
             dated = date is not None and unix_time(cells[date], choices.utc_offset) is not None
             program = found[key] = _Program(key[0], key[1])
         program.frame_ms.append(table.number(cells, frame))
@@ -101,7 +102,8 @@ def _capture(
         raise Unreadable(f"{table.path} has fewer than two frames of {program.name or 'its program'}")
     notes = table.notes()
     if (others := {one.name for one in programs.values() if one is not program}) - {program.name}:
-        notes.append(f"frames of {program.name} were taken, not of {', '.join(sorted(others)[:3])}; choose with --process")
+        rest = ", ".join(sorted(others - {program.name})[:3])
+        notes.append(f"frames of {program.name} were taken, not of {rest}; choose with --process")
     frame_ms, shown_ms, gpu_ms = frame_ms[rows], shown_ms[rows], np.array(program.gpu_ms)[rows]
     at_s, start = _times(np.array(program.time)[rows], frame_ms, notes)
     refresh_hz, said = refresh_of(frame_ms, choices.refresh_hz)

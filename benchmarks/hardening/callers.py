@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from sidecar.client import Vitrine
-from sidecar.errors import VitrineError
+from sidecar.errors import ModelLoading, VitrineError
 
 from ..frames import LAYERS, Bank
 from ..report import Check, Report
 
 STUCK_S = 20.0
+WARM_S = 60.0
 BACK_S = 0.02
 STUCK = "stuck"
 SMALL = {"where": "engine", "data": b"x" * 64}
@@ -66,21 +67,23 @@ def together(tallies: Mapping[str, Tally]) -> Counter[str]:
     return total
 
 
-def judge(report: Report, tallies: Mapping[str, Tally], *, allowed: tuple[str, ...] = ()) -> None:
-    """Nothing stuck, nothing failed otherwise than it may; every end is counted in the details."""
+def judge(report: Report, tallies: Mapping[str, Tally], *, allowed: tuple[str, ...] = (), during: str = "") -> None:
+    """Nothing stuck, nothing failed otherwise than it may; every end is counted in the details. `during` names the part
+    of a run that this is about."""
+    about = f", {during}" if during else ""
     ends = together(tallies)
-    report.values["calls"] = float(sum(ends.values()))
-    report.details["ends"] = {name: dict(tally.ends) for name, tally in tallies.items()}
+    report.values[f"calls{about}"] = float(sum(ends.values()))
+    report.details[f"ends{about}"] = {name: dict(tally.ends) for name, tally in tallies.items()}
     others = sum(tally.other_than(*allowed) for tally in tallies.values())
     note = ", ".join(f"{code} {count}" for code, count in sorted(ends.items()))
     report.checks += [
-        Check("stuck calls", float(ends[STUCK]), "==", 0, "", f"none answered within {STUCK_S:g} s"),
-        Check(f"calls that failed{_but(allowed)}", float(others), "==", 0, "", note),
+        Check(f"stuck calls{about}", float(ends[STUCK]), "==", 0, "", f"none answered within {STUCK_S:g} s"),
+        Check(f"calls that failed{_but(allowed)}{about}", float(others), "==", 0, "", note),
     ]
 
 
 def _but(allowed: tuple[str, ...]) -> str:
-    return f" with another code than {', '.join(allowed)}" if allowed else ""
+    return f" otherwise than {' or '.join(allowed)}" if allowed else ""
 
 
 async def steadily(tally: Tally, work: Callable[[], Awaitable[object]], *, every_s: float) -> None:
@@ -99,6 +102,19 @@ def segment(vitrine: Vitrine, bank: Bank) -> Callable[[], Awaitable[object]]:
     """A picture for the general worker."""
     picture = np.ascontiguousarray(bank.frame(0)[::4, ::4])
     return lambda: vitrine.call("vision.segment", {"image": picture})
+
+
+async def warm(vitrine: Vitrine) -> None:
+    """Returns once the frame worker takes work. Raises `ModelLoading` after a minute without it."""
+    deadline = time.monotonic() + WARM_S
+    while True:
+        try:
+            await vitrine.call("server.echo", SMALL)
+            return
+        except ModelLoading:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(BACK_S)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from sidecar.client import connect
+from sidecar.client import Vitrine, connect
 
 from ..frames import Bank
 from ..report import Check, Report, Row
@@ -53,23 +53,27 @@ async def measure(
             for number in range(kills):
                 told(f"the gateway is killed, {number + 1} of {kills}")
                 await asyncio.sleep(chance.uniform(0.2, LONGEST_PAUSE_S))
+                sessions = [client.welcome.session for client in clients]
                 workers = kept.kill()
                 killed = time.monotonic()
                 kept.start()
                 await asyncio.to_thread(kept.wait)
-                found = await asyncio.gather(*(_back(tally, killed) for tally in tallies.values()))
+                found = await asyncio.gather(*map(_back, clients, sessions, tallies.values()))
                 back_ms += [1000 * (at - killed) for at in found if at is not None]
                 missing += found.count(None)
                 orphans += await _left(workers)
     _judge(report, back_ms, kills=kills, missing=missing, orphans=orphans)
-    callers.judge(report, {**tallies, "streams": dressing.tally}, allowed=("unavailable", "model_loading"))
+    callers.judge(report, {**tallies, "streams": dressing.tally}, allowed=("unavailable", "model_loading"), during="killed gateway")
 
 
-async def _back(tally: Tally, killed: float) -> float | None:
-    """When the client's first answer after the kill came; None if none does."""
-    while time.monotonic() - killed < BACK_S:
-        if tally.answers and tally.answers[-1][0] > killed:
-            return next(at for at, took_ms in tally.answers if at > killed)
+async def _back(client: Vitrine, session: str, tally: Tally) -> float | None:
+    """When the client's first answer in another session than `session` came; None if none does."""
+    deadline, before = time.monotonic() + BACK_S, 0
+    while time.monotonic() < deadline:
+        if client.welcome.session == session:
+            before = len(tally.answers)
+        elif len(tally.answers) > before:
+            return tally.answers[before][0]
         await asyncio.sleep(POLL_S)
     return None
 

@@ -63,11 +63,12 @@ async def measure(
                 told(f"worker {number + 1} of {kills} is killed")
                 await asyncio.sleep(chance.uniform(0.0, LONGEST_PAUSE_S))
                 await _kill(prober, bank, chance.choice(LANES), found)
-        lost = sum(client.welcome.session != session for client, session in zip((vitrine, prober), sessions, strict=True))
+        lost = [vitrine.welcome.session, prober.welcome.session] != sessions
         counted = await _restarts(prober) - restarts
     _judge(report, found, kills, counted, lost)
-    callers.judge(report, {**tallies, "streams": dressing.tally}, allowed=("unavailable",))
-    report.checks.append(Check("frames not accounted for", float(dressing.unaccounted), "==", 0, "", "of streams that ended"))
+    callers.judge(report, {**tallies, "streams": dressing.tally}, allowed=("unavailable",), during="killed workers")
+    note = "of streams that ended well"
+    report.checks.append(Check("frames not accounted for", float(dressing.unaccounted), "==", 0, "", note))
     sampled.judge(report)
 
 
@@ -95,7 +96,7 @@ async def _restarts(vitrine: Vitrine) -> int:
     return sum(int(worker["restarts"]) for worker in stats["workers"])
 
 
-def _judge(report: Report, found: Kills, kills: int, counted: int, lost: int) -> None:
+def _judge(report: Report, found: Kills, kills: int, counted: int, lost: bool) -> None:
     if found.back_ms:
         back = summarise(found.back_ms)
         report.rows.append(Row("kill of a worker until it answers", "ms", back))
@@ -112,5 +113,6 @@ def _judge(report: Report, found: Kills, kills: int, counted: int, lost: int) ->
         grown = growth_percent(range(len(resident)), resident)
         if grown is not None:
             note = f"{len(resident)} successive processes"
-            report.checks.append(Check(f"growth of memory from {lane} to {lane}", grown, "<=", GROWTH_PERCENT, "%", note))
+            name = f"growth of memory from one {lane} worker to the next"
+            report.checks.append(Check(name, grown, "<=", GROWTH_PERCENT, "%", note))
     report.details["kills"] = {"lanes": found.lanes, "back_ms": found.back_ms, "resident_bytes": found.resident}

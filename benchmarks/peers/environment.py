@@ -105,7 +105,7 @@ def copied_code(into: Path) -> Path:
 def variables(code: Path, server: Server, more: Mapping[str, str]) -> dict[str, str]:
     """The environment variables of a peer: ours, without a virtual environment of ours, with its settings."""
     ours = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONHOME")}
-    quiet = {"DO_NOT_TRACK": "1", "PYTHONPATH": str(code), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+    quiet = {"DO_NOT_TRACK": "1", "PYTHONPATH": str(code), "PYTHONUNBUFFERED": "1"}
     return {**ours, **quiet, **server.settings, **more}
 
 

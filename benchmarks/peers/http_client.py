@@ -11,6 +11,7 @@ from .environment import PeerFailed
 
 HEAD_BYTES = 64 * 1024
 BODY_BYTES = 4 * 2**20
+JOINED_BYTES = 16 * 1024  # in one write with the head; more is not worth a copy
 CONNECT_S = 10.0
 
 
@@ -35,8 +36,11 @@ class Connection(asyncio.BufferedProtocol):
         ).encode("ascii")
         self._start_over()
         self._waiting = asyncio.get_running_loop().create_future()
-        self._transport.write(b"".join((head, *parts[:-1])))
-        self._transport.write(parts[-1])
+        if length <= JOINED_BYTES:
+            self._transport.write(b"".join((head, *parts)))
+        else:
+            self._transport.write(b"".join((head, *parts[:-1])))
+            self._transport.write(parts[-1])
         try:
             return await self._waiting
         finally:
@@ -145,7 +149,12 @@ class Pool:
     ) -> None:
         """One request on a free connection; `read` sees the answer's body. Raises `PeerFailed`, `OSError`."""
         connection = self._idle.pop() if self._idle else await self._open()
-        read(await connection.request(path, *parts))
+        try:
+            read(await connection.request(path, *parts))
+        except BaseException:
+            self._all.remove(connection)
+            connection.close()
+            raise
         self._idle.append(connection)
 
     async def _open(self) -> Connection:

@@ -12,8 +12,8 @@ import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ..target import ROOT
 from . import family
 from .environment import PeerFailed
 from .http_client import Pool
@@ -21,7 +21,7 @@ from .protocol import SMALL
 
 READY_S = 90.0
 ASK_S = 5.0
-POLL_S = 0.1
+POLL_S = 0.25
 LEASH_S = 20.0
 LOG_BYTES = 4096
 MOST_WAITING = 640
@@ -49,7 +49,10 @@ class Running:
 async def running(
     command: Sequence[str], *, port: int, echo: str, variables: Mapping[str, str], folder: Path
 ) -> AsyncIterator[Running]:
-    """Starts a server in `folder` and yields it once it echoes and stays on loopback. Raises `PeerFailed`."""
+    """Starts a server in `folder` and yields it once it echoes and stays on loopback.
+
+    `variables` are its whole environment; their PYTHONPATH must lead to this package. Raises `PeerFailed`.
+    """
     mark, log = uuid.uuid4().hex, folder / "log.txt"
     leash = await _leash(mark, command, variables, folder, log)
     try:
@@ -70,10 +73,12 @@ async def _leash(
     mark: str, command: Sequence[str], variables: Mapping[str, str], folder: Path, log: Path
 ) -> asyncio.subprocess.Process:
     """The peer's keeper, a process of ours; the peer inherits the variables through it."""
-    apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else {"start_new_session": True}
+    apart: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     with log.open("wb") as errors:
         return await asyncio.create_subprocess_exec(
-            sys.executable, str(ROOT / "benchmarks" / "peers" / "leash.py"), mark, *command,
+            sys.executable, "-m", "benchmarks.peers.leash", mark, *command,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors, cwd=folder,
             env=dict(variables), **apart,
         )  # fmt: skip

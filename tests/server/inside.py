@@ -139,7 +139,10 @@ class Inside:
     async def _listen(self) -> None:
         listener = bind("127.0.0.1", 0)
         self.port = listener.getsockname()[1]
-        self.gateway.pages = Pages(Door(self.port), TOKEN, self.gateway.readiness, self.gateway.metrics)
+        gateway = self.gateway
+        gateway.pages = Pages(
+            Door(self.port), TOKEN, gateway.readiness, gateway.metrics, trace=gateway.traces.answer
+        )
         self._workers.start()
         self._server = await self._loop.create_server(self.gateway.connect, sock=listener)
         self.gateway.start_ticking()

@@ -130,14 +130,22 @@ namespace Vitrine
             return true;
         }
 
-        /// <summary>Sends a frame; false when the queue is full or the call takes none any more.</summary>
-        internal bool TryPushFrame(uint id, long number, long timeUs, in ImageFrame frame)
+        /// <summary>
+        /// Sends a frame; false when the queue is full, the call takes none any more, or there is no slot for it and
+        /// <paramref name="slotsOnly"/> is said.
+        /// </summary>
+        internal bool TryPushFrame(uint id, long number, long timeUs, in ImageFrame frame, bool slotsOnly)
         {
             MsgPackWriter writer = _outbox.Rent();
             lock (_gate)
             {
                 if (!MayPush(writer, id))
                 {
+                    return false;
+                }
+                if (slotsOnly && _map != null && frame.IsRaw && _session.Slots.MustWait(frame.ByteCount))
+                {
+                    _outbox.GiveBack(writer);
                     return false;
                 }
                 try

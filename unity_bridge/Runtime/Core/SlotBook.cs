@@ -33,6 +33,12 @@ namespace Vitrine
             get { return _free.Count; }
         }
 
+        /// <summary>Whether a payload would fit a slot but none is free now.</summary>
+        internal bool MustWait(int length)
+        {
+            return _free.Count == 0 && _up > 0 && length <= _capacity;
+        }
+
         /// <summary>
         /// A slot to write and the sequence of that use; false when none is free or the payload does not fit.
         /// </summary>

@@ -24,6 +24,13 @@ namespace Vitrine
         /// </summary>
         public bool DropOldest { get; set; }
 
+        /// <summary>
+        /// Whether a frame that finds no free slot of the shared memory is not sent at all (<see
+        /// cref="VitrineStream.TryPushImage"/> is false), instead of going inside the message: for frames of which only
+        /// the newest counts, a copy through the socket is dearer than waiting.
+        /// </summary>
+        public bool SlotsOnly { get; set; }
+
         /// <summary>Budget, priority and key of the call.</summary>
         public CallOptions Call { get; set; }
     }
@@ -76,7 +83,7 @@ namespace Vitrine
         /// <param name="frame">The picture.</param>
         public bool TryPushImage(long number, long timeUs, in ImageFrame frame)
         {
-            return _link.TryPushFrame(_id, number, timeUs, frame);
+            return _link.TryPushFrame(_id, number, timeUs, frame, _options.SlotsOnly);
         }
 
         /// <summary>Sends input and returns at once; false as for <see cref="TryPushImage"/>.</summary>

@@ -141,6 +141,30 @@ public sealed class ConnectionTests : IDisposable
     }
 
     [Test]
+    public void AFrameThatMustNotGoInlineIsNotSentWithoutASlot()
+    {
+        Run(async delegate
+        {
+            using (var c = await VitrineConnection.ConnectAsync(_server.Options()))
+            {
+                // The server keeps what is pushed to this call: its four slots for the client are soon used up.
+                var options = new StreamOptions { SlotsOnly = true };
+                using (VitrineStream patient = await c.OpenAsync("test.hold", null, default(CancellationToken), options))
+                using (VitrineStream hasty = await c.OpenAsync("test.hold"))
+                {
+                    for (int i = 0; i < 4; i++)
+                    {
+                        Assert.IsTrue(patient.TryPushImage(i, 0, Picture(40, 30, i)), "pushed");
+                    }
+                    Assert.IsFalse(patient.TryPushImage(4, 0, Picture(40, 30, 4)), "no slot is free");
+                    Assert.IsTrue(hasty.TryPushImage(0, 0, Picture(40, 30, 4)), "inline");
+                    Assert.IsTrue(patient.TryPushImage(5, 0, Picture(1000, 700, 5)), "larger than any slot");
+                }
+            }
+        });
+    }
+
+    [Test]
     public void AStreamAnswersInOrderAndEnds()
     {
         Run(async delegate

@@ -43,7 +43,7 @@ namespace Vitrine
         private readonly FramePump _pump = new FramePump();
         private readonly AnswerTally _tally = new AnswerTally();
         private readonly Backoff _backoff = new Backoff(RetryFirstMs, RetryLimitMs);
-        private readonly StreamOptions _take = new StreamOptions { QueueParts = 1, DropOldest = true };
+        private readonly StreamOptions _take = new StreamOptions { QueueParts = 1, DropOldest = true, SlotsOnly = true };
         private WireValue[] _layers = new WireValue[0];
         private MirrorOptions _options;
         private Task<VitrineStream> _opening;
