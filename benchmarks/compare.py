@@ -5,8 +5,10 @@
 Machines are noisy, so what is compared is the ratio to the floor of the same round wherever the run has one. Each row
 shows a 95 % interval of its difference. It is worse (or better) when the difference lies beyond the smallest effect
 that matters with 99 % confidence for all rows together, as one false alarm in twenty rows would be one in every
-comparison. A tail must also differ by more than the floor's own tail did: that much was the machine. Everything else
-is "cannot tell", and the interval says how far off B may be.
+comparison. What the machine may have done is not held against B: where the floor itself changed from A to B, the
+difference must be more than a quarter of that, and a tail's more than all that the floor's tail changed by. A figure
+without a floor of its own must differ by more than every floor did, and where a busy machine was measured without any
+floor it is not judged. Everything else is "cannot tell", and the interval says how far off B may be.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ SEED = 20_260
 LEAST_ROUNDS = 4  # with three and three, even a doubled time can be chance: 1 in 10
 LEAST_CALLS = 200
 BLOCKS = 40
+# A neighbour on one of two cores made the floor 1.5x as slow and the gateway's ratio to it 0.89x as large.
+NOT_CANCELLED = 0.25
 QUANTILES = {"p50": 0.5, "p99": 0.99}
 MORE_IS_BETTER = re.compile(r"(/s|/ s|fps|a second|per second)$")
 MACHINE = ("cpu", "cores", "memory_bytes", "system", "python", "server.providers")
@@ -45,7 +49,7 @@ MACHINE = ("cpu", "cores", "memory_bytes", "system", "python", "server.providers
 @dataclass(frozen=True)
 class Difference:
     """One figure of both runs. `a`, `b`: in the row's unit; `change`, `low`, `high`: B / A - 1, of the ratios to the
-    floor `beside` where there is one; `noise`: by which share the floor's own tail changed."""
+    floor `beside` where there is one; `noise`: what the machine may have done, from the floor's own change."""
 
     name: str
     quantile: str
@@ -141,13 +145,25 @@ def compare(a: Mapping[str, Any], b: Mapping[str, Any], *, smallest: float = SMA
     if one.scenario != other.scenario:
         raise NotAResult(f"A is of scenario {one.scenario!r} and B of {other.scenario!r}; compare runs of one scenario")
     found = Comparison(warnings=list(_differing(one, other)), smallest=smallest)
-    subjects = [*_rows(one, other, found.warnings), *_calls(one, other)]
+    machine = _Machine(one, other)
+    subjects = [*_rows(one, other, machine, found.warnings), *_calls(one, other, machine)]
     if not subjects:
         found.warnings.append(f"nothing to compare: no row has {LEAST_ROUNDS} rounds, no op {LEAST_CALLS} calls")
     random = np.random.default_rng(seed)
     for subject in subjects:
         found.differences.append(subject.judged(subject.draw(random), ALARM / len(subjects), smallest))
     return found
+
+
+class _Machine:
+    """What a figure without a floor of its own must reckon with."""
+
+    def __init__(self, one: Result, other: Result) -> None:
+        theirs = {row.name: row for row in other.rows if row.floor and row.summary["p50"] > 0}
+        floors = [(row, theirs[row.name]) for row in one.rows if row.floor and row.name in theirs]
+        changes = [_apart(a.summary["p50"], b.summary["p50"]) for a, b in floors if a.summary["p50"] > 0]
+        self.noise = max(changes, default=0.0)
+        self.known = bool(changes) or not any(_busy(result) for result in (one, other))
 
 
 @dataclass(frozen=True)
@@ -161,6 +177,7 @@ class _Subject:
     b: float
     beside: str | None
     noise: float
+    known: bool
     draw: Callable[[np.random.Generator], Drawn]
 
     def judged(self, drawn: Drawn, alarm: float, smallest: float) -> Difference:
@@ -168,13 +185,14 @@ class _Subject:
         sure = drawn.interval(alarm)
         matters = max(smallest, self.noise)
         verdict = up if sure.low > matters else down if sure.high < -matters else UNSURE
+        verdict = verdict if self.known else UNSURE
         shown = asdict(drawn.interval(DOUBT))
         return Difference(
             self.name, self.quantile, self.unit, self.a, self.b, self.beside, **shown, noise=self.noise, verdict=verdict
         )
 
 
-def _rows(one: Result, other: Result, warnings: list[str]) -> Iterator[_Subject]:
+def _rows(one: Result, other: Result, machine: _Machine, warnings: list[str]) -> Iterator[_Subject]:
     """Rows of both with enough rounds, each beside a floor that ran in the same rounds."""
     theirs = {row.name: row for row in other.rows}
     short = []
@@ -186,12 +204,14 @@ def _rows(one: Result, other: Result, warnings: list[str]) -> Iterator[_Subject]
             continue
         floor = floor_of(row, one, other)
         beside = next((found for found in other.rows if floor and found.name == floor.name), None)
-        yield from _of_rounds((row, again), (floor, beside) if floor and beside else None)
+        yield from _of_rounds((row, again), (floor, beside) if floor and beside else None, machine)
     if short:
         warnings.append(f"not judged, fewer than {LEAST_ROUNDS} rounds in one of the runs: {', '.join(short)}")
 
 
-def _of_rounds(rows: tuple[Row, Row], floors: tuple[Row, Row] | None) -> Iterator[_Subject]:
+def _of_rounds(
+    rows: tuple[Row, Row], floors: tuple[Row, Row] | None, machine: _Machine
+) -> Iterator[_Subject]:
     paired = floors and all(len(row.rounds) == len(floor.rounds) for row, floor in zip(rows, floors, strict=True))
     for quantile in QUANTILES:
         a, b = (_figures(row, quantile) for row in rows)
@@ -204,14 +224,22 @@ def _of_rounds(rows: tuple[Row, Row], floors: tuple[Row, Row] | None) -> Iterato
         else:
             draw = _drawing(a, b, (under[0], under[1]) if under else None)
         shown = [row.summary.get(quantile, 0.0) for row in rows]
-        beside, noise = (floors[0].name, _noise(*floors, quantile)) if floors else (None, 0.0)
-        yield _Subject(rows[0].name.strip(), quantile, rows[0].unit, shown[0], shown[1], beside, noise, draw)
+        beside, noise = (floors[0].name, _noise(*floors, quantile)) if floors else (None, machine.noise)
+        known = floors is not None or machine.known
+        yield _Subject(rows[0].name.strip(), quantile, rows[0].unit, shown[0], shown[1], beside, noise, known, draw)
 
 
 def _noise(one: Row, other: Row, quantile: str) -> float:
-    """By which share the quantile of a floor changed, beyond its median: what neighbours of the machine do to tails."""
-    shapes = [np.median(_figures(floor, quantile) / _figures(floor, "p50")) for floor in (one, other)]
-    return abs(float(shapes[1] / shapes[0]) - 1) if min(shapes) > 0 else 0.0
+    """What the machine may have done to a ratio: a part of the floor's change, and all of the change of its tail."""
+    middles = [float(np.median(_figures(floor, "p50"))) for floor in (one, other)]
+    tails = [float(np.median(_figures(floor, quantile) / _figures(floor, "p50"))) for floor in (one, other)]
+    return max(NOT_CANCELLED * _apart(*middles), _apart(*tails))
+
+
+def _apart(one: float, other: float) -> float:
+    """By which share the larger is larger."""
+    low, high = sorted((one, other))
+    return high / low - 1 if low > 0 else 0.0
 
 
 def _drawing(
@@ -246,7 +274,7 @@ def _figures(row: Row, quantile: str) -> Floats:
     return np.array([one.get(quantile, 0.0) for one in row.rounds])
 
 
-def _calls(one: Result, other: Result) -> Iterator[_Subject]:
+def _calls(one: Result, other: Result, machine: _Machine) -> Iterator[_Subject]:
     """The latency of every op with enough answered calls in both."""
     if one.calls is None or other.calls is None:
         return
@@ -257,7 +285,7 @@ def _calls(one: Result, other: Result) -> Iterator[_Subject]:
         for name, quantile in QUANTILES.items():
             a, b = (float(np.quantile(np.concatenate(found), quantile)) for found in (blocks, theirs[op]))
             draw = _drawing_blocks(blocks, theirs[op], quantile)
-            yield _Subject(f"every call of {op}", name, "ms", a, b, None, 0.0, draw)
+            yield _Subject(f"every call of {op}", name, "ms", a, b, None, machine.noise, machine.known, draw)
 
 
 def _drawing_blocks(a: list[Floats], b: list[Floats], quantile: float) -> Callable[[np.random.Generator], Drawn]:
@@ -287,8 +315,12 @@ def _differing(one: Result, other: Result) -> Iterator[str]:
         if one.options.get(name) != other.options.get(name):
             yield f"the runs differ in the option {name}: {one.options.get(name)} and {other.options.get(name)}"
     for side, result in (("A", one), ("B", other)):
-        if any("busy" in warning for warning in result.warnings):
+        if _busy(result):
             yield f"{side} was measured on a busy machine"
+
+
+def _busy(result: Result) -> bool:
+    return any("busy" in warning for warning in result.warnings)
 
 
 def _at(tree: Any, name: str) -> Any:

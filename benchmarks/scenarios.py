@@ -12,7 +12,8 @@ from rich.console import Console
 
 from . import bridge, compare, game, latency_file, run_scenario, tryon, wire
 from .frametimes import command as frametimes
-from .hardening import chaos, soak
+from .hardening import chaos, flood, fuzz, soak
+from .peers import run as peers
 from .reports import html
 
 
@@ -71,6 +72,14 @@ SCENARIOS = (
     Scenario(
         "chaos", "killed workers, a killed gateway, a full disk, a clock that jumps", chaos.__doc__ or "",
         chaos.add_options, chaos.run,
+    ),
+    Scenario(
+        "peers", "beside FastAPI, LitServe, BentoML, Ray Serve, as ratios", peers.__doc__ or "",
+        peers.add_options, peers.run,
+    ),
+    Scenario("fuzz", "a million hostile messages", fuzz.__doc__ or "", fuzz.add_options, fuzz.run),
+    Scenario(
+        "flood", "a thousand connections, ten thousand calls", flood.__doc__ or "", flood.add_options, flood.run
     ),
     Scenario(
         "soak", "does anything grow over a long run: memory, handles, latency", soak.__doc__ or "",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import __version__
+from . import __version__, logs
 from .config import DEFAULT_PORT, PROVIDERS, ServeConfig
 
 EPILOG = """examples:
@@ -86,6 +85,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument("--allow-host", action="append", default=[], metavar="HOST:PORT", help="accept this Host too")
     serve.add_argument("--allow-origin", action="append", default=[], metavar="ORIGIN", help="accept this Origin too")
     serve.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    serve.add_argument("--log-format", default="text", choices=logs.FORMS, help="json: one object a line")
     serve.set_defaults(run=_serve)
 
 
@@ -104,7 +104,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     from .server.app import CannotListen
     from .server.discovery import AlreadyRunning, CannotPublish
 
-    logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s gateway %(message)s")
+    logs.configure(level=arguments.log_level, process="gateway", form=arguments.log_format)
     config = ServeConfig(
         host=arguments.host,
         port=arguments.port,
@@ -117,6 +117,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         allow_hosts=frozenset(arguments.allow_host),
         allow_origins=frozenset(arguments.allow_origin),
         log_level=arguments.log_level,
+        log_format=arguments.log_format,
         mode=arguments.mode,
         memory_mb=arguments.memory_mb,
         vram_mb=arguments.vram_mb,

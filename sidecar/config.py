@@ -13,7 +13,11 @@ PROVIDERS = ("cuda", "directml", "cpu")
 
 @dataclass(frozen=True)
 class ServeConfig:
-    """How to serve. `port` 0 picks a free one; `providers` are tried in a manifest's order, these only."""
+    """How to serve. `port` 0 picks a free one; `providers` are tried in a manifest's order, these only.
+
+    `memory_mb`, `vram_mb`: MiB that the gateway and its workers may hold together, None for no budget; `pins`: models
+    that are loaded at start and stay.
+    """
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
@@ -26,4 +30,8 @@ class ServeConfig:
     allow_hosts: frozenset[str] = field(default_factory=frozenset)
     allow_origins: frozenset[str] = field(default_factory=frozenset)
     log_level: str = "INFO"
+    log_format: str = "text"
     mode: Mode = "balance"
+    memory_mb: int | None = None
+    vram_mb: int | None = None
+    pins: tuple[str, ...] = ()

@@ -12,10 +12,12 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from .config import ServeConfig
+from .engine.memory import MIB, Amount, Budget, Memory, Place
 from .engine.registry import Registry
 from .server import app, auth, discovery
 from .server.gateway import Gateway
-from .server.workers import Handle, Workers
+from .server.keeper import Keeper
+from .server.workers import Handle, Workers, resident_bytes
 from .wire.ops import OPS
 from .worker.supervisor import WorkerHandle, WorkerSettings
 
@@ -63,30 +65,75 @@ def warm_models(lane: str, rows: list[dict[str, Any]]) -> list[str]:
     return sorted(row["name"] for row in rows if row["name"] in wanted and row["state"] != "missing")
 
 
+class CannotPin(RuntimeError):
+    """A model that should be pinned is unknown or not installed; the message says what to do."""
+
+
+def lanes_of(model: str) -> list[str]:
+    """The lanes whose ops need a model; one that no op needs goes to the general one."""
+    return sorted({rule.lane for rule in OPS.values() if model in rule.models} & set(LANES)) or ["general"]
+
+
+def pinned_places(pins: tuple[str, ...], rows: list[dict[str, Any]]) -> list[Place]:
+    """Where pinned models are loaded. Raises `CannotPin`."""
+    states = {row["name"]: row["state"] for row in rows}
+    for name in pins:
+        if name not in states:
+            raise CannotPin(f"There is no model named {name} to pin; vitrine models list names them.")
+        if states[name] != "installed":
+            raise CannotPin(f"The model {name} is {states[name]}, so it cannot be pinned; run: vitrine models install {name}")
+    return [(lane, name) for name in pins for lane in lanes_of(name)]
+
+
+def keep_within(
+    config: ServeConfig, workers: Workers, handles: list[WorkerHandle], rows: list[dict[str, Any]], warm: list[Place]
+) -> None:
+    """Sets a keeper over the workers where a budget or a pin was asked for."""
+    budget = Budget(*(None if size is None else size * MIB for size in (config.memory_mb, config.vram_mb)))
+    if budget == Budget() and not config.pins:
+        return
+    sizes = {row["name"]: row["bytes"] for row in rows}
+
+    def measure() -> Amount:
+        pids = [os.getpid(), *(handle.pid for handle in handles)]
+        return Amount(sum(map(resident_bytes, pids)), sum(handle.vram_bytes for handle in handles))
+
+    memory = Memory(budget, sizes, frozenset(config.pins))
+    workers.keeper = Keeper(memory, workers, measure=measure, warm=warm)
+
+
 def serve(
     config: ServeConfig,
     *,
     on_listening: Callable[[int], None] | None = None,
     recorder: Recorder | None = None,
 ) -> int:
-    """Runs the server until it is told to stop. Raises `CannotListen` or `AlreadyRunning` before anything starts.
+    """Runs the server until it is told to stop. Raises `CannotListen`, `AlreadyRunning` or `CannotPin` before anything
+    starts.
 
     `recorder` stands around the workers' handles; without one nothing of it is in the way of a call.
     """
     run_file = discovery.run_file(config.run_dir)
     discovery.refuse_second(run_file)
-    listener = app.bind(config.host, config.port)
     registry = Registry(config.packs)
     packs = Packs(registry)
+    pins = pinned_places(config.pins, packs.listing())
+    listener = app.bind(config.host, config.port)
     settings = WorkerSettings(
         packs=str(registry.root),
         providers=list(config.providers),
         threads=config.threads,
         log_level=config.log_level,
+        log_format=config.log_format,
     )
-    handles: list[Handle] = [
-        WorkerHandle(lane, settings, warm=warm_models(lane, packs.listing()) if config.warm else []) for lane in LANES
+    wanted = [(lane, name) for lane in LANES for name in warm_models(lane, packs.listing())] if config.warm else []
+    # Under a budget a worker first shows what it takes by itself; then what fits is loaded, one by one, and measured.
+    wanted = [*pins, *(place for place in wanted if place not in pins)]
+    at_once, later = ([], wanted) if config.memory_mb or config.vram_mb else (wanted, [])
+    real = [
+        WorkerHandle(lane, settings, warm=sorted({name for place, name in at_once if place == lane})) for lane in LANES
     ]
+    handles: list[Handle] = list(real)
     if recorder is not None:
         try:
             recorder.begin(packs.listing())
@@ -98,6 +145,7 @@ def serve(
 
     async def main() -> None:
         workers = Workers(handles)
+        keep_within(config, workers, real, packs.listing(), later)
         gateway = Gateway(token=token, workers=workers, packs=packs, mode=config.mode)
         workers.start()
         calm_collector()

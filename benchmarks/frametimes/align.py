@@ -24,7 +24,8 @@ CHANCE = 0.01
 TOGETHER_S = 0.15  # clocks and correlation agree within this
 QUARTER_S = 900.0
 LEAST_OVERLAP_S = 5.0
-FLAT = 0.03  # busy by so little more or less is busy all the time
+FLAT = 0.1  # busy by so little more or less is busy all the time
+LEAST_R = 0.1
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,11 @@ def _judged(
     capture: Capture, busy: Busy, late: Floats, working: Floats, offset_s: float, by: str, share: float
 ) -> Alignment:
     """An alignment that is given, and whether what both show agrees with it."""
-    if capture.averaged or working.std() < FLAT or not late.any():
+    if capture.averaged or _flat(working) or not late.any():
         why = _silent(capture, working)
         return Alignment(offset_s, by, share, None, None, None, f"lined up by {by}; {why}")
     peak, shift_s, chance = _peak(late, working, offset_s, np.arange(-SHIFT_S, SHIFT_S + BIN_S / 2, BIN_S))
-    if chance > CHANCE:
+    if chance > CHANCE or peak < LEAST_R:
         text = f"lined up by {by}; the late frames do not follow the sidecar's work, so that they cannot confirm it"
         return Alignment(offset_s, by, share, peak, None, chance, text)
     if abs(shift_s) <= TOGETHER_S:
@@ -133,20 +134,25 @@ def _silent(capture: Capture, working: Floats) -> str:
     if capture.averaged:
         return "rows of a whole second cannot confirm it"
     return "nothing can confirm it: " + (
-        "the sidecar was busy all the time" if working.std() < FLAT else "no frame was late"
+        "the sidecar was busy all the time" if _flat(working) else "no frame was late"
     )
+
+
+def _flat(working: Floats) -> bool:
+    low, high = np.quantile(working, (0.02, 0.98))
+    return bool(high - low < FLAT)
 
 
 def _found(capture: Capture, busy: Busy, late: Floats, working: Floats, share: float) -> Alignment:
     """Without any clock: the best place, if it stands out."""
     ask = "the file has no time of day; say where its first row lies with --offset (seconds after the result's start)"
-    if capture.averaged or working.std() < FLAT or not late.any():
+    if capture.averaged or _flat(working) or not late.any():
         raise Unreadable(f"{ask}; {_silent(capture, working)}")
     reach = np.arange(-capture.seconds + LEAST_OVERLAP_S, busy.seconds - LEAST_OVERLAP_S, BIN_S)
     if reach.size == 0:
         raise Unreadable(f"{ask}; it is too short to be found by itself")
     peak, offset_s, chance = _peak(late, working, 0.0, reach)
-    if chance > CHANCE:
+    if chance > CHANCE or peak < LEAST_R:
         raise Unreadable(f"{ask}; the late frames do not follow the sidecar's work, so that it cannot be found")
     text = f"found by its late frames alone, {offset_s:+.2f} s after the result's start (r {peak:.2f})"
     return Alignment(offset_s, "late frames", share, peak, 0.0, chance, text)
@@ -165,13 +171,13 @@ def _series(capture: Capture) -> Floats:
 
 def _busy_series(busy: Busy) -> Floats:
     """The share of each bin in which a worker computed, of the first to the last call."""
-    count = int(busy.seconds / BIN_S) + 2
+    count = max(1, int(busy.seconds / BIN_S))
     change = np.zeros(count + 1)
     for edges, sign in ((busy.begin_s, 1.0), (busy.end_s, -1.0)):
         place = np.clip(edges / BIN_S, 0.0, count - 1e-9)
         whole = place.astype(np.int64)
         np.add.at(change, whole, sign * (1 - (place - whole)))
-        np.add.at(change, whole + 1, sign * (place - whole))
+        np.add.at(change, np.minimum(whole + 1, count), sign * (place - whole))
     shared: Floats = np.minimum(1.0, np.maximum(0.0, np.cumsum(change)[:count]))
     return shared
 

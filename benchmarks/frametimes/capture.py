@@ -52,8 +52,8 @@ class Capture:
 
     @property
     def seconds(self) -> float:
-        """From the first frame's beginning to the last one's end."""
-        return float(self.at_s[-1] - self.at_s[0] + (1.0 if self.averaged else self.frame_ms[0] / 1000))
+        """The time that its rows cover; gaps between them do not count."""
+        return float(self.frame_ms.size if self.averaged else self.frame_ms.sum() / 1000)
 
     def part(self, rows: NDArray[np.bool_]) -> Capture:
         """Some of its rows."""

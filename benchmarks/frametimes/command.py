@@ -29,6 +29,7 @@ from . import formats
 from .align import Alignment, Busy, align, busy_of
 from .capture import Capture, Choices, parse_zone
 from .impact import LEAST_BLOCKS, Figure, figures, in_words
+from .table import printable
 
 SETTLE_S = 1.0  # on either side of the sidecar's work: neither with it nor without
 SHORT_S = 30.0
@@ -97,8 +98,9 @@ def _compared(
     _values(report, on, off, found)
     report.details["figures"] = [{**asdict(figure), "delta": figure.delta, "sure": figure.sure} for figure in found]
     report.details["refresh_hz"] = game.refresh_hz
-    report.warnings += [f"{options.game.name}: {note}" for note in game.notes]
-    report.warnings += [f"{options.against.name}: {note}" for note in off.notes] if options.against and off else []
+    for path, capture in ((options.game, game), (options.against, off)):
+        if path is not None and capture is not None:
+            report.warnings += [f"{printable(path.name)}: {note}" for note in capture.notes]
     _checks(report, options, found)
     return FrameTimes(report, found)
 

@@ -57,7 +57,9 @@ def figures(on: Capture, off: Capture, *, seed: int = 1) -> list[Figure]:
         values = [_exact(one, name) for one in (on, off)]
         low = high = None
         if doubt is not None:
-            low, high = np.quantile(drawn[0].of[name] - drawn[1].of[name], (doubt / 2, 1 - doubt / 2)).tolist()
+            moved = [one.of[name] - one.whole[name] for one in drawn]  # how far draws lie from what was drawn from
+            spread = np.quantile(moved[0] - moved[1], (doubt / 2, 1 - doubt / 2))
+            low, high = (values[0] - values[1] + spread).tolist()
         found.append(Figure(name, unit, values[1], values[0], low, high))
     return found
 
@@ -87,27 +89,26 @@ def _exact(capture: Capture, name: str) -> float:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """The figures of every draw, and of how many blocks."""
+    """The figures of every draw, of all blocks taken once, and how many blocks there are."""
 
     count: int
     of: dict[str, Floats]
+    whole: dict[str, float]
 
 
 class _Blocks:
     """A capture in stretches of time: for each its frames as a histogram, their sum, its missed frames."""
 
     def __init__(self, capture: Capture) -> None:
-        span = max(1.0, capture.seconds)
-        self._length_s = max(1.0, span / MOST_BLOCKS)
-        place = np.minimum((capture.at_s - capture.at_s[0]) / self._length_s, span / self._length_s - 1e-9)
-        _, block = np.unique(place.astype(np.int64), return_inverse=True)
+        length_s = max(1.0, capture.seconds / MOST_BLOCKS)
+        _, block = np.unique(((capture.at_s - capture.at_s[0]) / length_s).astype(np.int64), return_inverse=True)
         self.count = int(block.max()) + 1
         self._frames = np.bincount(block).astype(np.float64)
         self._sum_ms = np.bincount(block, capture.frame_ms)
         self._missed = np.bincount(block, capture.missed)
         self._seconds = self._frames if capture.averaged else self._sum_ms / 1000
         self._single = not capture.averaged
-        self._counts, self._centres = self._histograms(capture.frame_ms, block)
+        self._counts, self._edges = self._histograms(capture.frame_ms, block)
 
     def _histograms(self, times: Floats, block: NDArray[np.int64]) -> tuple[Floats, Floats]:
         logs = np.log(np.maximum(times, LOWEST_MS))
@@ -115,7 +116,7 @@ class _Blocks:
         bins = ((logs - low) / BIN).astype(np.int64)
         width = int(bins.max()) + 1
         counts = np.bincount(block * width + bins, minlength=self.count * width).reshape(self.count, width)
-        return counts.astype(np.float64), np.exp(low + BIN * (np.arange(width) + 0.5))
+        return counts.astype(np.float64), np.exp(low + BIN * np.arange(width + 1))
 
     def drawn(self, random: np.random.Generator) -> _Drawn:
         """Every figure of `DRAWS` draws of the blocks."""
@@ -124,7 +125,8 @@ class _Blocks:
             picks = random.multinomial(self.count, np.full(self.count, 1 / self.count), AT_ONCE).astype(np.float64)
             for name, values in self._figures(picks).items():
                 found.setdefault(name, []).append(values)
-        return _Drawn(self.count, {name: np.concatenate(values) for name, values in found.items()})
+        whole = {name: float(values[0]) for name, values in self._figures(np.ones((1, self.count))).items()}
+        return _Drawn(self.count, {name: np.concatenate(values) for name, values in found.items()}, whole)
 
     def _figures(self, picks: Floats) -> dict[str, Floats]:
         frames, mean = picks @ self._frames, (picks @ self._sum_ms) / (picks @ self._frames)
@@ -137,8 +139,16 @@ class _Blocks:
             counts = picks @ self._counts
             reached = np.cumsum(counts, axis=1)
             for name, share in (("frame time, p50", 0.5), ("frame time, p99", 0.99)):
-                found[name] = self._centres[(reached >= share * frames[:, None]).argmax(axis=1)]
+                found[name] = self._quantile(counts, reached, share * frames)
             found["1 % low"] = self._lows(counts, reached, frames)
+        return found
+
+    def _quantile(self, counts: Floats, reached: Floats, wanted: Floats) -> Floats:
+        """The frame time that so many frames of each draw do not exceed; within a bin they are spread evenly."""
+        draws, place = np.arange(len(counts)), (reached >= wanted[:, None]).argmax(axis=1)
+        inside = counts[draws, place]
+        part = 1 - (reached[draws, place] - wanted) / np.maximum(inside, 1.0)
+        found: Floats = self._edges[place] + part * (self._edges[place + 1] - self._edges[place])
         return found
 
     def _lows(self, counts: Floats, reached: Floats, frames: Floats) -> Floats:
@@ -146,7 +156,7 @@ class _Blocks:
         wanted = np.maximum(1.0, np.round(SLOWEST * frames))[:, None]
         above = frames[:, None] - reached
         taken = np.clip(wanted - above, 0.0, counts)
-        slowest: Floats = 1000 * wanted[:, 0] / (taken @ self._centres)
+        slowest: Floats = 1000 * wanted[:, 0] / (taken @ ((self._edges[1:] + self._edges[:-1]) / 2))
         return slowest
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..latency_file import Unreadable
 from .capture import Capture, Choices, Floats, likely, missed_refreshes, refresh_of, unix_time
-from .table import NAN, Table
+from .table import NAN, Table, printable
 
 FRAME = ("msbetweenpresents", "frametime", "msbetweenappstart")
 SHOWN = ("msbetweendisplaychange", "displayedtime")
@@ -69,9 +69,9 @@ def _programs(table: Table, choices: Choices) -> dict[tuple[str, ...], _Program]
         program = found.get(key)
         if program is None:
             if len(found) >= PROGRAMS:
-                raise Unreadable(f"{table.path} holds frames of more than {PROGRAMS} programs; it is none of PresentMon")
+                raise Unreadable(f"{table.path} holds frames of more than {PROGRAMS} programs; cut out the game")
             dated = date is not None and unix_time(cells[date], choices.utc_offset) is not None
-            program = found[key] = _Program(key[0], key[1])
+            program = found[key] = _Program(printable(key[0]), key[1])
         program.frame_ms.append(table.number(cells, frame))
         shown_ms = table.number(cells, shown)
         program.shown_ms.append(shown_ms)

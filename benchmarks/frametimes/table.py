@@ -90,7 +90,7 @@ class Table:
 
     def names(self) -> str:
         """The header, as far as a message can show it."""
-        shown = ", ".join(_printable(name) for name in self.header[:SHOWN])
+        shown = ", ".join(printable(name) for name in self.header[:SHOWN])
         more = len(self.header) - SHOWN
         return f"{shown} and {more} more" if more > 0 else shown
 
@@ -146,6 +146,7 @@ def _key(name: str) -> str:
     return " ".join(name.lower().replace("\u00a0", " ").split())
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
+    """A name out of a file as a console may show it."""
     shown = "".join(sign for sign in name if sign.isprintable())
     return (shown[:40] or "(empty)").replace("[", "(").replace("]", ")")  # brackets are markup to a console

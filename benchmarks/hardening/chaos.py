@@ -1,4 +1,4 @@
-"""What a day can bring, all at once: workers killed at random moments, the gateway killed, the disk full, the clock wrong.
+"""What a day can bring: workers killed at random moments, the gateway killed, the disk full, the clock wrong.
 
 Each part runs under load, with seeded chance, and is judged the same way: no call that hangs, no connection lost that
 was not cut, no error but the one that says what happened, memory where it was.

@@ -65,12 +65,9 @@ class Kept:
         """Starts a gateway; a killed one's `run.json` may still lie there."""
         command = [sys.executable, "-m", "sidecar", "serve", "--port", "0", "--no-install"]
         command += ["--run-dir", str(self._folder), "--parent-pid", str(os.getpid()), *self._options]
-        apart: dict[str, Any] = (
-            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else {"start_new_session": True}
-        )
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, cwd=ROOT, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **apart
+                command, cwd=ROOT, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **_apart()
             )
 
     def wait(self) -> None:
@@ -114,3 +111,10 @@ class Kept:
                 process.kill()
                 process.wait(STOP_S)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _apart() -> dict[str, Any]:
+    """Ctrl-C is for us, who then end it in order."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}

@@ -63,7 +63,8 @@ async def measure(
                 missing += found.count(None)
                 orphans += await _left(workers)
     _judge(report, back_ms, kills=kills, missing=missing, orphans=orphans)
-    callers.judge(report, {**tallies, "streams": dressing.tally}, allowed=("unavailable", "model_loading"), during="killed gateway")
+    ends = {**tallies, "streams": dressing.tally}
+    callers.judge(report, ends, allowed=("unavailable", "model_loading"), during="killed gateway")
 
 
 async def _back(client: Vitrine, session: str, tally: Tally) -> float | None:

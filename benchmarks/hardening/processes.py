@@ -119,7 +119,9 @@ def growth_percent(times: Sequence[float], values: Sequence[float]) -> float | N
 
 def handles(process: psutil.Process) -> int:
     """Open file descriptors, on Windows handles."""
-    return int(process.num_handles() if sys.platform == "win32" else process.num_fds())
+    if sys.platform == "win32":
+        return int(process.num_handles())
+    return int(process.num_fds())
 
 
 async def of(vitrine: Vitrine) -> dict[str, int]:

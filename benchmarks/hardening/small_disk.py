@@ -8,6 +8,7 @@ answers each with one line. Linux only.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 RUN_S = 120.0
+LARGEST_STEP = 64 * 2**20
+SMALLEST_STEP = 4096
 _lock = threading.Lock()
 
 
@@ -38,27 +41,39 @@ def main() -> int:
 
 
 def _fill(path: Path) -> None:
-    """Takes every byte that is left."""
-    left = os.statvfs(path.parent).f_bavail * os.statvfs(path.parent).f_frsize
+    """Takes every byte that is left, however fast others take some too."""
     handle = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
     try:
-        os.posix_fallocate(handle, 0, max(1, left))
+        taken, step = 0, LARGEST_STEP
+        while step >= SMALLEST_STEP:
+            try:
+                os.posix_fallocate(handle, taken, step)
+                taken += step
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                step //= 2
     finally:
         os.close(handle)
 
 
 def _run(order: dict[str, Any]) -> None:
-    result = subprocess.run(
-        order["argv"],
-        env={**os.environ, **order["environ"]},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=RUN_S,
-        check=False,
-    )
-    _say({"did": "run", "code": result.returncode, "output": result.stdout})
+    try:
+        result = subprocess.run(
+            order["argv"],
+            env={**os.environ, **order["environ"]},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=RUN_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        output = error.stdout if isinstance(error.stdout, str) else (error.stdout or b"").decode("utf-8", "replace")
+        _say({"did": "run", "code": -1, "output": f"{output}\nIt did not end within {RUN_S:g} s."})
+    else:
+        _say({"did": "run", "code": result.returncode, "output": result.stdout})
 
 
 def _say(what: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from sidecar.client import Vitrine, connect
+from sidecar.client import connect
 from sidecar.demo.host import Host
 
 from .. import environment

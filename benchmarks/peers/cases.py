@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sidecar.client import Vitrine
 
 from ..driver import Tasks, back_to_back, until
 from ..frames import Bank
-from ..streams import headset, one_at_a_time
+from ..streams import Run, StreamBroken, headset, one_at_a_time
 from ..target import NotAnEcho
 from .environment import PeerFailed
 from .process import MOST_WAITING, Running
@@ -24,7 +23,8 @@ DRAIN_S = 60.0
 ANSWER_S = 30.0
 LEAST_CONFIDENCE = 0.2
 
-SMALL_CALL, FRAME, BEYOND = "small call", "frame", "frame, beyond the model"
+SMALL_CALL, SMALL_WORKER = "small call", "small call, at the worker"
+FRAME, BEYOND = "frame", "frame, beyond the model"
 OVERLOAD, CAREFUL = "90 Hz, age", "90 Hz, one in flight, age"
 Found = dict[str, list[float]]  # case -> milliseconds
 
@@ -61,7 +61,7 @@ class Frames:
             self.infer_ms.append(infer_ms)
             self.undressed += confidence < LEAST_CONFIDENCE
 
-        pixels = memoryview(self._bank.frame(n)).cast("B")
+        pixels = self._bank.frame(n).reshape(-1).data
         await self._peer.pool.request(self._path, REQUEST.pack(t_us), pixels, read=read)
 
     def check_dressed(self) -> None:
@@ -87,6 +87,7 @@ async def small_of_vitrine(vitrine: Vitrine, where: str, seconds: float) -> list
 async def frames_of_vitrine(vitrine: Vitrine, bank: Bank, seconds: float) -> tuple[list[float], list[float]]:
     """Round trips of frames through `tryon.stream`, and the same without the time in the model, milliseconds."""
     run = await one_at_a_time(vitrine, bank, seconds=seconds)
+    _check_enough(run)
     if run.reasons > 0.02 * len(run.shown):
         raise NotAnEcho("the frames came back undressed; what was measured is not try-on")
     shown = run.after_warm_up()
@@ -96,7 +97,13 @@ async def frames_of_vitrine(vitrine: Vitrine, bank: Bank, seconds: float) -> tup
 async def ages_of_vitrine(vitrine: Vitrine, bank: Bank, seconds: float) -> list[float]:
     """Ages of answered frames, fed at 90 Hz whatever comes back."""
     run = await headset(vitrine, bank, rate_hz=HZ, seconds=seconds)
+    _check_enough(run)
     return [shown.age_ms for shown in run.after_warm_up()]
+
+
+def _check_enough(run: Run) -> None:
+    if not run.after_warm_up():
+        raise StreamBroken("too few frames were answered; measure longer, or while less else runs here")
 
 
 # -- peers -----------------------------------------------------------------------------------------------------------
@@ -179,7 +186,8 @@ async def careful_ages_of_peer(frames: Frames, seconds: float) -> list[float]:
 async def turn_of_vitrine(vitrine: Vitrine, bank: Bank, case: str, seconds: Seconds) -> Found:
     """One case's milliseconds; a frame's hold two series."""
     if case == SMALL_CALL:
-        return {SMALL_CALL: await small_of_vitrine(vitrine, "engine", seconds.small)}
+        worker = await small_of_vitrine(vitrine, "engine", seconds.small)
+        return {SMALL_WORKER: worker, SMALL_CALL: await small_of_vitrine(vitrine, "gateway", seconds.small)}
     if case == FRAME:
         ages, beyond = await frames_of_vitrine(vitrine, bank, seconds.frame)
         return {FRAME: ages, BEYOND: beyond}
@@ -188,17 +196,19 @@ async def turn_of_vitrine(vitrine: Vitrine, bank: Bank, case: str, seconds: Seco
 
 
 async def turn_of_peer(peer: Running, server: Server, bank: Bank, case: str, seconds: Seconds) -> Found:
-    """The same of a peer."""
+    """The same of a peer, on new connections."""
+    peer.pool.let_go_idle()
     if case == SMALL_CALL:
-        return {SMALL_CALL: await small_of_peer(peer, server.echo, seconds.small)}
+        found = await small_of_peer(peer, server.echo, seconds.small)
+        return {SMALL_WORKER: found, SMALL_CALL: found}
     frames = Frames(peer, server.frame, bank)
     if case == FRAME:
         ages, beyond = await frames_of_peer(frames, seconds.frame)
-        found = {FRAME: ages, BEYOND: beyond}
+        series = {FRAME: ages, BEYOND: beyond}
     else:
         careful = await careful_ages_of_peer(frames, seconds.overload)
-        found = {OVERLOAD: await ages_of_peer(frames, seconds.overload), CAREFUL: careful}
+        series = {OVERLOAD: await ages_of_peer(frames, seconds.overload), CAREFUL: careful}
     frames.check_dressed()
-    return found
+    return series
 
 

@@ -23,6 +23,9 @@ STAMP = "vitrine-peer.json"
 VENV_S, INSTALL_S, ASK_S = 120.0, 900.0, 60.0
 FREE_BYTES = 2**30
 LOG_LINES = 3
+ASK_VERSIONS = """import json, sys
+from importlib.metadata import version
+print(json.dumps({name: version(name) for name in sys.argv[1:]}))"""
 Told = Callable[[str], None]
 
 
@@ -36,7 +39,7 @@ def folder() -> Path:
 
 
 def requirements(server: Server) -> list[str]:
-    """What is installed for a peer: its own packages, and the models' libraries pinned to the versions that run here."""
+    """A peer's own packages, and the models' libraries pinned to the versions that run here. Raises `PeerFailed`."""
     runtime = next((name for name in RUNTIMES if _version(name)), None)
     if runtime is None:
         raise PeerFailed("there is no ONNX Runtime here; install the project with its cpu extra")
@@ -88,8 +91,7 @@ def remove(server: Server, *, root: Path | None = None) -> None:
 
 def versions(python: Path, names: Sequence[str]) -> dict[str, str]:
     """The versions of packages in an environment. Raises `PeerFailed`."""
-    asked = "import json,sys;from importlib.metadata import version as v;print(json.dumps({n:v(n) for n in sys.argv[1:]}))"
-    output = _step([str(python), "-c", asked, *names], ASK_S, "asking for its versions")
+    output = _step([str(python), "-c", ASK_VERSIONS, *names], ASK_S, "asking for its versions")
     found: dict[str, str] = json.loads(output)
     return found
 
@@ -102,11 +104,11 @@ def copied_code(into: Path) -> Path:
     return into
 
 
-def variables(code: Path, server: Server, more: Mapping[str, str]) -> dict[str, str]:
-    """The environment variables of a peer: ours, without a virtual environment of ours, with its settings."""
+def variables(code: Path, more: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables of a peer: ours, without a virtual environment of ours, and `more`."""
     ours = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONHOME")}
     quiet = {"DO_NOT_TRACK": "1", "PYTHONPATH": str(code), "PYTHONUNBUFFERED": "1"}
-    return {**ours, **quiet, **server.settings, **more}
+    return {**ours, **quiet, **more}
 
 
 def _stamp(wanted: Sequence[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import psutil
 
@@ -64,7 +65,7 @@ def outside(processes: Iterable[psutil.Process]) -> list[str]:
     return sorted(found)
 
 
-def _open(one: psutil._common.pconn) -> bool:
+def _open(one: Any) -> bool:
     """Whether anyone may send to this socket: TCP that listens, UDP without a peer."""
     if not one.laddr:
         return False

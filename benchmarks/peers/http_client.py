@@ -63,17 +63,21 @@ class Connection(asyncio.BufferedProtocol):
         self._fail("it closed the connection")
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the next bytes go: the head's scratch, then the body itself."""
-        return self._scratch[self._got :] if self._body is None else self._body[self._got :]
+        """Where the next bytes go: the head's scratch, then the body itself; never nowhere, a close is read too."""
+        if self._body is None:
+            return self._scratch[self._got :]
+        return self._body[self._got :] if self._got < len(self._body) else self._scratch
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes have come."""
+        if self._waiting is None or self._waiting.done():
+            self._fail("it sent what nobody asked for")
+            return
         self._got += nbytes
         if self._body is None:
             self._read_head()
-        if self._body is not None and self._got == len(self._body) and self._waiting is not None:
-            if not self._waiting.done():
-                self._waiting.set_result(self._body)
+        if self._body is not None and self._got == len(self._body):
+            self._waiting.set_result(self._body)
 
     # -- parsing -------------------------------------------------------------------------------------------------
 
@@ -143,6 +147,13 @@ class Pool:
     async def __aexit__(self, *_: object) -> None:
         for connection in self._all:
             connection.close()
+
+    def let_go_idle(self) -> None:
+        """Closes connections that nothing waits on: servers close them too, when they like."""
+        for connection in self._idle:
+            self._all.remove(connection)
+            connection.close()
+        self._idle.clear()
 
     async def request(
         self, path: str, *parts: bytes | memoryview, read: Callable[[memoryview], None] = lambda _: None

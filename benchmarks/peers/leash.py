@@ -1,7 +1,7 @@
-"""`python -m benchmarks.peers.leash MARK COMMAND...`: runs a peer and ends all its processes when standard input closes.
+"""`python -m benchmarks.peers.leash MARK COMMAND...`: runs a peer until standard input closes.
 
-The harness holds the other end, so that even a harness that is killed leaves no server behind. Ends with the peer's
-exit code if that ends first.
+Then it ends all the peer's processes. The harness holds the other end, so that even a harness that is killed leaves no
+server behind. If the peer ends first, its exit code is passed on.
 """
 
 from __future__ import annotations

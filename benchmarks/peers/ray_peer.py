@@ -10,6 +10,7 @@ import asyncio
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import ray
 from ray import serve
@@ -47,7 +48,7 @@ def main() -> None:
     """Serves until the process is ended."""
     ray.init(
         address="local", include_dashboard=False, num_cpus=2, object_store_memory=STORE_BYTES, log_to_driver=False,
-        _temp_dir=os.path.join(os.getcwd(), "ray"),
+        _temp_dir=str(Path.cwd() / "ray"),
     )  # fmt: skip
     quiet = LoggingConfig(enable_access_log=False, log_level="WARNING")
     serve.start(http_options=HTTPOptions(host="127.0.0.1", port=int(os.environ[PORT])), logging_config=quiet)

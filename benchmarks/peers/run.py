@@ -28,20 +28,11 @@ from ..frames import Bank
 from ..report import Report
 from ..target import READY_S
 from . import environment
-from .cases import (
-    FRAME,
-    OVERLOAD,
-    SMALL_CALL,
-    Found,
-    Seconds,
-    small_of_vitrine,
-    turn_of_peer,
-    turn_of_vitrine,
-)
+from .cases import FRAME, OVERLOAD, SMALL_CALL, Found, Seconds, turn_of_peer, turn_of_vitrine
 from .environment import PeerFailed
 from .process import Running, free_port, running
 from .protocol import PACKS, PORT, THREADS
-from .ratios import Beside, Outcome
+from .ratios import Beside, PeersOutcome
 from .servers import SERVERS, Server
 
 CASES = (SMALL_CALL, FRAME, OVERLOAD)
@@ -54,15 +45,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """What can be chosen."""
     parser.add_argument("--rounds", type=_rounds, default=3, help="in each every peer is started anew (default 3)")
     parser.add_argument("--seconds", type=_seconds, default=4.0, help="of small calls and of frames (default 4)")
-    parser.add_argument(
-        "--overload-seconds", type=_overload, default=6.0, help=f"of the 90 Hz headset, up to {LONGEST_OVERLOAD_S:g} (default 6)"
-    )
+    fed = f"of the 90 Hz headset, up to {LONGEST_OVERLOAD_S:g} (default 6)"
+    parser.add_argument("--overload-seconds", type=_overload, default=6.0, help=fed)
     keys = [server.key for server in SERVERS]
-    parser.add_argument("--only", action="append", choices=keys, help="this peer; give it again for more (default: all)")
+    parser.add_argument("--only", action="append", choices=keys, help="this peer; again for more (default: all)")
     parser.add_argument("--keep", action="store_true", help="keep the peers' environments for the next run")
 
 
-def run(options: argparse.Namespace) -> Outcome:
+def run(options: argparse.Namespace) -> PeersOutcome:
     """Measures everything. Raises `PeerFailed` when no peer can be measured, `HostFailed` or `VitrineError`."""
     chosen = [server for server in SERVERS if not options.only or server.key in options.only]
     before = machine.fingerprint()
@@ -130,8 +120,6 @@ class Measurement:
             for turn in range(self._options.rounds):
                 for server in self._in_turn(turn):
                     await self._one(vitrine, server, code, folder / f"{server.key}{turn}", turn)
-                gateway = await small_of_vitrine(vitrine, "gateway", self._seconds.small)
-                self._beside.gateway(gateway)
             if not self._beside.measured():
                 raise PeerFailed(f"no peer could be measured: {'; '.join(self._beside.left_out.values())}")
             return machine.of_server((await vitrine.call("server.stats")).d)

@@ -38,10 +38,10 @@ class TryOn:
             return body
         (t_us,) = REQUEST.unpack_from(body)
         pixels = np.frombuffer(body, np.uint8, offset=REQUEST.size).reshape(FRAME_SHAPE)
-        # Requests on many connections may be read in another order than they were sent; the tracker wants time to go on.
+        # Requests on many connections may be read in another order than they were sent; the tracker's time goes on.
         self._latest_us = max(self._latest_us + 1, t_us)
         start = time.perf_counter()
         result = self._session.frame(pixels, self._latest_us)
         spent_ms = 1000 * (time.perf_counter() - start)
-        return b"".join((RESPONSE.pack(t_us, spent_ms, result.confidence), memoryview(result.image).cast("B")))
+        return b"".join((RESPONSE.pack(t_us, spent_ms, result.confidence), result.image.reshape(-1).data))
 

@@ -10,12 +10,14 @@ import gc
 import logging
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,10 +26,12 @@ import psutil
 from numpy.typing import NDArray
 
 from ..errors import NotFound, Unavailable, VitrineError
+from .kernels import Kernel, profiled
 from .manifest import TensorSpec, Variant
 from .pack import Pack
 from .registry import Registry
 from .state import ModelState
+from .vram import Reading, Vram, open_nvml
 
 log = logging.getLogger("vitrine.runtime")
 ORT_NAMES = {"cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider", "cpu": "CPUExecutionProvider"}
@@ -56,6 +60,8 @@ class Model:
     outputs: tuple[str, ...]
     runtime: Runtime = field(repr=False)
     bytes: int = 0
+    vram_bytes: int = 0
+    file_bytes: int = 0
     runs: int = 0
     recent_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_RUNS))
 
@@ -69,6 +75,8 @@ class Model:
         spent_s = time.perf_counter() - start
         self.recent_ms.append(1000 * spent_s)
         self.runs += 1
+        if self.runtime.observer is not None:
+            self.runtime.observer(self.name, start, spent_s)
         self.runtime.rest(spent_s)
         return dict(zip(self.outputs, results, strict=True))
 
@@ -76,8 +84,12 @@ class Model:
 class Runtime:
     """The models of one process. Models run in one thread; `terminate` may come from another."""
 
-    def __init__(self, registry: Registry, *, providers: list[str], threads: int) -> None:
+    def __init__(
+        self, registry: Registry, *, providers: list[str], threads: int, vram: Vram | None = None
+    ) -> None:
         self.pid = os.getpid()
+        on_gpu = {ORT_NAMES[name] for name in providers if name != "cpu"} & set(ort.get_available_providers())
+        self._vram = vram or (open_nvml(pid=self.pid) if on_gpu else None)
         self.flavour = f"onnxruntime {ort.__version__}"
         self._registry = registry
         self._allowed = providers
@@ -88,6 +100,7 @@ class Runtime:
         self._stopped = False
         self._lock = threading.Lock()
         self.share = 1.0  # of the time in which models may run
+        self.observer: Callable[[str, float, float], None] | None = None  # of runs: model, begin and length, seconds
         self._roused = threading.Event()
         ort.set_default_logger_severity(3)
 
@@ -177,7 +190,7 @@ class Runtime:
         return futures
 
     def _load(self, name: str) -> Model:
-        before = _rss()
+        before, gpu_before = _rss(), self._read_vram()
         pack = self._registry.open(name)
         model = self._first_that_runs(pack)
         shape = [int(size) for size in model.inputs[0].shape]
@@ -186,6 +199,8 @@ class Runtime:
         model.recent_ms.clear()
         model.runs = 0
         model.bytes = max(0, _rss() - before)
+        model.vram_bytes = _grown(gpu_before, self._read_vram()) if model.provider != "cpu" else 0
+        model.file_bytes = sum(file.bytes for file in pack.manifest.files)
         return model
 
     def _first_that_runs(self, pack: Pack) -> Model:
@@ -213,9 +228,14 @@ class Runtime:
                 if provider in self._allowed and ORT_NAMES[provider] in available:
                     yield provider, variant
 
-    def _session(self, pack: Pack, variant: Variant, provider: str) -> Any:
-        """A session that really runs on `provider`, or None: ONNX Runtime falls back without a word if it cannot."""
+    def _session(self, pack: Pack, variant: Variant, provider: str, *, profile: str | None = None) -> Any:
+        """A session that really runs on `provider`, or None: ONNX Runtime falls back without a word if it cannot.
+
+        `profile`: where a profile goes, which makes it slower.
+        """
         options = ort.SessionOptions()
+        if profile is not None:
+            options.enable_profiling, options.profile_file_prefix = True, profile
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -232,16 +252,45 @@ class Runtime:
         return session if session.get_providers()[0] == ORT_NAMES[provider] else None
 
     def unload(self, name: str) -> bool:
-        """Lets a model go; says whether at least half of what it had added left the resident set."""
+        """Lets a model go; says whether at least half of what it had added left the resident set, and the GPU.
+
+        There half of the file's size is enough: what the first model added holds the driver's own share, which stays.
+        """
         model = self._models.pop(name, None)
         self._failed.pop(name, None)
         if model is None:
             return True
-        cost, before = model.bytes, _rss()
+        cost, on_gpu = model.bytes, min(model.vram_bytes, model.file_bytes)
+        before, gpu_before = _rss(), self._read_vram()
         del model
         gc.collect()
         _trim()
-        return cost <= NOISE_BYTES or before - _rss() >= cost // 2
+        left_gpu = on_gpu <= NOISE_BYTES or _shrunk(gpu_before, self._read_vram()) >= on_gpu // 2
+        return left_gpu and (cost <= NOISE_BYTES or before - _rss() >= cost // 2)
+
+    def kernels(self, name: str) -> list[Kernel]:
+        """The kernels of one run of a loaded model, on zeros.
+
+        ONNX Runtime profiles a session from its making or not at all, so a second one is made for this and let go
+        again. Raises `NotFound` when the model is not loaded, `Unavailable` when it does not run a second time.
+        """
+        model = self._models.get(name)
+        if model is None:
+            raise NotFound("The model is not loaded any more.")
+        pack = self._registry.open(name)
+        feeds = {model.inputs[0].name: np.zeros([int(size) for size in model.inputs[0].shape], np.float32)}
+        with tempfile.TemporaryDirectory(prefix="vitrine-") as folder:
+            for provider, variant in self._candidates(pack):
+                if (provider, variant.precision) != (model.provider, model.precision):
+                    continue
+                session = self._session(pack, variant, provider, profile=f"{folder}/profile")
+                if session is None:
+                    break
+                for _ in range(WARM_RUNS):
+                    self.run(session, model.outputs, feeds)
+                run = partial(self.run, session, model.outputs, feeds)
+                return profiled(session, run, time.perf_counter_ns)
+        raise Unavailable("The model does not run a second time here.")
 
     # -- looking -------------------------------------------------------------------------------------------------
 
@@ -253,6 +302,16 @@ class Runtime:
         """Providers that this ONNX Runtime has and the settings allow; only a session tells what really runs."""
         available = set(ort.get_available_providers())
         return [name for name in self._allowed if ORT_NAMES[name] in available]
+
+    def vram_bytes(self) -> int:
+        """GPU memory of this process: the driver's number, else what its models added."""
+        reading = self._read_vram()
+        if reading is not None and reading.own is not None:
+            return reading.own
+        return sum(model.vram_bytes for model in self._models.values())
+
+    def _read_vram(self) -> Reading | None:
+        return None if self._vram is None else self._vram.read()
 
     def states(self) -> list[ModelState]:
         """Every model that is loaded or failed to."""
@@ -272,7 +331,16 @@ def _state(model: Model) -> ModelState:
         runs=model.runs,
         p50_ms=round(float(p50), 3),
         p95_ms=round(float(p95), 3),
+        vram_bytes=model.vram_bytes,
     )
+
+
+def _grown(before: Reading | None, after: Reading | None) -> int:
+    return 0 if before is None or after is None else before.grown_to(after)
+
+
+def _shrunk(before: Reading | None, after: Reading | None) -> int:
+    return 0 if before is None or after is None else before.shrunk_to(after)
 
 
 def _rss() -> int:

@@ -6,7 +6,8 @@ from msgspec import Struct
 
 
 class ModelState(Struct, frozen=True, array_like=True):
-    """A model inside one process. `state`: ready or failed; `bytes` is what loading added to the resident set."""
+    """A model inside one process. `state`: ready or failed; `bytes` is what loading added to the resident set, `vram_bytes`
+    what it added on the GPU, with the driver's own share if it was the first there."""
 
     name: str
     state: str
@@ -17,3 +18,4 @@ class ModelState(Struct, frozen=True, array_like=True):
     runs: int = 0
     p50_ms: float = 0.0
     p95_ms: float = 0.0
+    vram_bytes: int = 0

@@ -47,15 +47,18 @@ class _Timed:
         self._start = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        spent_ms = 1000 * (time.perf_counter() - self._start)
-        setattr(self._context, self._name, getattr(self._context, self._name) + spent_ms)
+        end = time.perf_counter()
+        setattr(self._context, self._name, getattr(self._context, self._name) + 1000 * (end - self._start))
+        if self._context.told is not None:
+            self._context.told(self._name.removesuffix("_ms"), self._start, end)
 
 
 class Context:
     """One job. `decode_ms`, `infer_ms`, `encode_ms` add up as it goes; `used` are the slots that its result refers to.
 
     `models` resolves a model by name and loads it on first use; `stopped` says whether the call was cancelled;
-    `max_side` is the longest side in pixels that a stream's pictures may have under pressure, 0 for any.
+    `max_side` is the longest side in pixels that a stream's pictures may have under pressure, 0 for any; `told` hears
+    of each stage's begin and end (seconds of `time.perf_counter`) while the call is traced.
     """
 
     def __init__(
@@ -68,8 +71,10 @@ class Context:
         stopped: Callable[[], bool],
         image_px: int,
         max_side: int = 0,
+        told: Callable[[str, float, float], None] | None = None,
     ) -> None:
         self.models = models
+        self.told = told
         self.stopped = stopped
         self.max_side = max_side
         self.decode_ms = 0.0

@@ -13,6 +13,7 @@ import msgspec
 from .. import __version__
 from ..errors import BadRequest
 from ..server.workers import Events, Handle, Timings
+from ..trace.spans import Span
 from ..wire import codec
 from ..wire.messages import ShmOffer, ShmRef
 from ..wire.ops import OPS, WireImage
@@ -114,6 +115,9 @@ class _RecordingHandle:
     def worker_refused(self, number: int, code: str, message: str, retry_ms: int | None) -> None:
         self._notes.refused(number, Failure(code, message[:4096], retry_ms), self._clock())
         self._told().worker_refused(number, code, message, retry_ms)
+
+    def worker_traced(self, job: int, pid: int, tid: int, spans: list[Span], more: int) -> None:
+        self._told().worker_traced(job, pid, tid, spans, more)
 
     def worker_models(self, name: str) -> None:
         self._notes.models(name, self._inner.models)

@@ -199,7 +199,8 @@ class Gateway:
         connection.seen = self.watch.arrived(connection.number, hello.client, ticket=connection.ticket)
         connection.welcomed()
         connection.flush()
-        log.info("%s: %s %s", name, hello.client.name, hello.client.version)
+        client = {"session": name, "client": hello.client.name, "version": hello.client.version}
+        log.info("%s: %s %s", name, hello.client.name, hello.client.version, extra={"fields": client})
 
     def _make_lane(self, connection: Connection) -> None:
         try:

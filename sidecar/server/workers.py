@@ -153,13 +153,18 @@ class Workers:
         self._loading.add(place)
         try:
             if self.keeper is not None and not self.keeper.holds(lane, (name,)):
-                await self._room(self.keeper, lane, (name,))
-            number, future = self._model_job(lane)
-            self._handles[lane].load(number, name)
-            await future
+                await self.keeper.make_room(lane, (name,))
+            await self.load_now(lane, name)
         finally:
             if fresh:
                 self._loading.discard(place)
+
+    async def load_now(self, lane: str, name: str) -> None:
+        """Loads a model whatever there is room for. Raises the worker's error."""
+        await self._ready_again(lane)
+        number, future = self._model_job(lane)
+        self._handles[lane].load(number, name)
+        await future
 
     async def unload(self, lane: str, name: str, *, may_recycle: Callable[[], bool]) -> None:
         """Takes a model out of a lane's worker; if its memory does not come back, the process is replaced.
@@ -289,6 +294,8 @@ class Workers:
         self.traced(job, pid, tid, spans, more)
 
     def worker_models(self, name: str) -> None:
+        if self.keeper is not None:
+            self.keeper.look()
         for model in self._handles[name].models.values():
             if self._states.get(model.name) != model.state:
                 self._states[model.name] = model.state

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import Literal
 
 import msgspec
 import psutil
 
+from .. import logs
 from . import handoff
 
 
@@ -22,13 +24,14 @@ class Settings(msgspec.Struct, frozen=True):
     warm: list[str]
     gateway_pid: int
     log_level: str = "INFO"
+    log_format: Literal["text", "json"] = "text"
 
 
 def main() -> int:
     """Runs one worker until its gateway closes the socket."""
     (data, control), line = handoff.receive(sys.stdin.buffer)
     settings = msgspec.convert(line, Settings)
-    logging.basicConfig(level=settings.log_level, format=f"%(asctime)s %(levelname)s {settings.name} %(message)s")
+    logs.configure(level=settings.log_level, process=settings.name, form=settings.log_format)
     _yield_to_the_game()
     _die_with(settings.gateway_pid)
     from ..engine.registry import Registry
@@ -54,7 +57,6 @@ def _yield_to_the_game() -> None:
         process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
     else:
         process.nice(10)
-        if os.environ.get("XIDLE"): os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _die_with(gateway_pid: int) -> None:

@@ -35,11 +35,13 @@ from .link import (
     Ready,
     Refused,
     Run,
+    Spans,
     Splitter,
     Unload,
     frame,
     read_to_worker,
 )
+from .tracing import JobTrace, Profiled
 
 log = logging.getLogger("vitrine.worker")
 REPORT_EVERY_S = 1.0
@@ -79,6 +81,7 @@ class Engine:
         self._lock = threading.Lock()
         self._reported_at = 0.0
         self._cores = Cores()
+        self._profiled = Profiled()
         self._handlers: dict[type, Callable[[Any], None]] = {
             Attach: self._attach,
             Detach: self._detach,
@@ -120,7 +123,15 @@ class Engine:
             stream.close()
 
     def _run(self, message: Run) -> None:
-        self._answered(message.job, lambda: self._run_step(message))
+        if message.trace:
+            self._run_traced(message)
+        else:
+            self._answered(message.job, lambda: self._run_step(message, None))
+
+    def _run_traced(self, message: Run) -> None:
+        traced = JobTrace(message, self._runtime, self._send)
+        self._answered(message.job, lambda: traced.around(lambda: self._run_step(message, traced)))
+        traced.kernels(self._profiled)
 
     def _load(self, message: Load) -> None:
         def load() -> Answer:
@@ -163,7 +174,7 @@ class Engine:
         if time.monotonic() - self._reported_at > REPORT_EVERY_S:
             self._report()
 
-    def _run_step(self, message: Run) -> Answer:
+    def _run_step(self, message: Run, traced: JobTrace | None) -> Answer:
         self._stop_if_cancelled(message.job)
         context = Context(
             models=self._models,
@@ -173,6 +184,7 @@ class Engine:
             stopped=lambda: message.job in self._cancelled,
             image_px=message.image_px,
             max_side=message.max_side,
+            told=None if traced is None else traced.spans.stage,
         )
         value = codec.decode(message.raw) if message.raw else {}
         result = self._step(message, context, value)
@@ -237,9 +249,9 @@ class Engine:
 
     def _report(self) -> None:
         self._reported_at = time.monotonic()
-        self._send(Models(self._runtime.states()))
+        self._send(Models(self._runtime.states(), self._runtime.vram_bytes()))
 
-    def _send(self, message: Answer | Refused | Ready | Models) -> None:
+    def _send(self, message: Answer | Refused | Ready | Models | Spans) -> None:
         self._data.sendall(frame(message))
 
 

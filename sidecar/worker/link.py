@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from ..engine.state import ModelState
+from ..trace.spans import Span
 from ..wire.messages import ShmOffer
 
 _HEAD = struct.Struct("<I")
@@ -35,7 +36,8 @@ class Detach(Struct, frozen=True, array_like=True, tag="detach"):
 
 class Run(Struct, frozen=True, array_like=True, tag="run"):
     """One job: the peer's whole message as read (`raw`), the server's slots that its pictures may use, and the longest
-    side in pixels that a stream's pictures may have under pressure (0: as sent)."""
+    side in pixels that a stream's pictures may have under pressure (0: as sent). `trace`: tell its spans (1), and its
+    models' kernels (2)."""
 
     job: int
     conn: int
@@ -46,6 +48,7 @@ class Run(Struct, frozen=True, array_like=True, tag="run"):
     grants: list[tuple[int, int]]
     image_px: int
     max_side: int = 0
+    trace: int = 0
 
 
 class CloseStream(Struct, frozen=True, array_like=True, tag="close"):
@@ -94,9 +97,10 @@ class Ready(Struct, frozen=True, array_like=True, tag="ready"):
 
 
 class Models(Struct, frozen=True, array_like=True, tag="models"):
-    """What is loaded, with latencies."""
+    """What is loaded, with latencies, and the GPU memory that the process holds."""
 
     models: list[ModelState]
+    vram_bytes: int = 0
 
 
 class Answer(Struct, frozen=True, array_like=True, tag="answer"):
@@ -111,6 +115,16 @@ class Answer(Struct, frozen=True, array_like=True, tag="answer"):
     last: bool = True
 
 
+class Spans(Struct, frozen=True, array_like=True, tag="spans"):
+    """What a traced job did, on which thread; comes before its answer. `more` spans were not kept."""
+
+    job: int
+    pid: int
+    tid: int
+    spans: list[Span]
+    more: int
+
+
 class Refused(Struct, frozen=True, array_like=True, tag="refused"):
     """A job's failure, in the contract's words."""
 
@@ -120,7 +134,7 @@ class Refused(Struct, frozen=True, array_like=True, tag="refused"):
     retry_ms: int | None
 
 
-FromWorker = Ready | Models | Answer | Refused
+FromWorker = Ready | Models | Answer | Refused | Spans
 
 _encoder = msgspec.msgpack.Encoder()
 _to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..engine.state import ModelState
+from ..trace.spans import Span
 from ..wire.messages import ShmOffer
 from . import handoff
 from .link import (
@@ -29,6 +30,7 @@ from .link import (
     Ready,
     Refused,
     Run,
+    Spans,
     Splitter,
     ToWorker,
     Unload,
@@ -54,6 +56,9 @@ class Events(Protocol):
     def worker_refused(self, number: int, code: str, message: str, retry_ms: int | None) -> None:
         """A job's failure."""
 
+    def worker_traced(self, job: int, pid: int, tid: int, spans: list[Span], more: int) -> None:
+        """What a traced job did, before its answer; the kernels of its models after it."""
+
     def worker_models(self, name: str) -> None:
         """Its models or their latencies changed."""
 
@@ -69,6 +74,7 @@ class WorkerSettings:
     providers: list[str]
     threads: int
     log_level: str = "INFO"
+    log_format: str = "text"
     command: list[str] = field(default_factory=lambda: [sys.executable, "-m", "sidecar.worker"])
 
 
@@ -101,6 +107,7 @@ class WorkerHandle:
         self.ort = ""
         self.providers: list[str] = []
         self.models: dict[str, ModelState] = {}
+        self.vram_bytes = 0
         self.warm = list(warm)
         self._settings = settings
         self._events: Events | None = None
@@ -143,9 +150,10 @@ class WorkerHandle:
         grants: list[tuple[int, int]],
         image_px: int,
         max_side: int,
+        trace: int = 0,
     ) -> None:
         """Hands a job over; `worker_answered` or `worker_refused` follows, or `worker_lost`."""
-        self._send(Run(number, conn, call, step, op, raw, grants, image_px, max_side))
+        self._send(Run(number, conn, call, step, op, raw, grants, image_px, max_side, trace))
 
     def close_stream(self, conn: int, call: int) -> None:
         """A B call is over."""
@@ -216,8 +224,11 @@ class WorkerHandle:
             self._events.worker_answered(message.job, message.body, timings, message.used)
         elif isinstance(message, Refused):
             self._events.worker_refused(message.job, message.code, message.msg, message.retry_ms)
+        elif isinstance(message, Spans):
+            self._events.worker_traced(message.job, message.pid, message.tid, message.spans, message.more)
         elif isinstance(message, Models):
             self.models = {model.name: model for model in message.models}
+            self.vram_bytes = message.vram_bytes
             self._events.worker_models(self.name)
         else:
             self._became_ready(message)
@@ -229,7 +240,11 @@ class WorkerHandle:
             self._order(self._throttled)
         took_s = time.monotonic() - self._started_at
         loaded = ", ".join(f"{model.name} on {model.provider}" for model in self.models.values()) or "no models"
-        log.info("worker %s (pid %d) is ready after %.2f s: %s", self.name, self.pid, took_s, loaded)
+        fields = {"worker": self.name, "pid": self.pid, "took_s": round(took_s, 3), "models": sorted(self.models)}
+        log.info(
+            "worker %s (pid %d) is ready after %.2f s: %s",
+            self.name, self.pid, took_s, loaded, extra={"fields": fields},
+        )  # fmt: skip
         if self._events is not None:
             self._events.worker_ready(self.name)
 
@@ -241,9 +256,11 @@ class WorkerHandle:
         self._quick_deaths = self._quick_deaths + 1 if young else 0
         self.state = "restarting"
         self.restarts += 1
-        log.warning("worker %s (pid %d) is gone; starting it again", self.name, self.pid)
+        fields = {"worker": self.name, "pid": self.pid, "restarts": self.restarts}
+        log.warning("worker %s (pid %d) is gone; starting it again", self.name, self.pid, extra={"fields": fields})
         self.warm = sorted(set(self.warm) | {name for name, model in self.models.items() if model.state == "ready"})
         self.models = {}
+        self.vram_bytes = 0
         self._close_sockets()
         if self._events is not None:
             self._events.worker_lost(self.name)
@@ -291,6 +308,7 @@ class WorkerHandle:
             "warm": self.warm,
             "gateway_pid": os.getpid(),
             "log_level": self._settings.log_level,
+            "log_format": self._settings.log_format,
         }
         return handoff.start(self._settings.command, sockets, settings)
 

@@ -45,11 +45,19 @@ def test_ten_percent_slower_is_worse_and_equal_runs_cannot_tell(seed: int) -> No
 
 
 def test_another_machine_is_said_and_its_speed_cancels_out() -> None:
-    other = run_of(2, machine=3.0)
+    other = run_of(2, machine=1.3)
     other["environment"]["cpu"] = "another processor"
     found = compare(run_of(1), other)
-    assert found.verdict == UNSURE and found.differences[0].b > 2.5 * found.differences[0].a
+    p50 = found.differences[0]
+    assert found.verdict == UNSURE and p50.b > 1.2 * p50.a and p50.change == pytest.approx(0, abs=0.03)
     assert any("differ in cpu" in warning for warning in found.warnings)
+
+
+def test_the_more_the_floor_changed_the_more_must_the_ratio() -> None:
+    def verdict(machine: float) -> str:
+        return compare(run_of(1), run_of(2, machine=machine, slower=1.25)).differences[0].verdict
+
+    assert [verdict(machine) for machine in (1.0, 1.2, 3.0, 1 / 3)] == [WORSE, WORSE, UNSURE, UNSURE]
 
 
 def test_without_a_floor_the_times_themselves_count() -> None:
@@ -59,6 +67,27 @@ def test_without_a_floor_the_times_themselves_count() -> None:
     assert compare(runs[0], runs[1]).verdict == UNSURE
     found = compare(runs[0], runs[2])
     assert found.verdict == WORSE and found.differences[0].beside is None
+
+
+def test_without_a_floor_a_busy_machine_is_not_trusted() -> None:
+    runs = [run_of(1), run_of(2, slower=2.0)]
+    for one in runs:
+        del one["rows"][0]
+    assert compare(*runs).verdict == WORSE
+    runs[0]["warnings"] = ["the machine was busy before the run (load 4.00); others count in it"]
+    assert compare(*runs).verdict == UNSURE
+
+
+def test_calls_must_differ_by_more_than_the_floor_did() -> None:
+    before, slower = mirror(seed=1, count=4000), mirror(seed=2, count=4000, slower=1.3)
+
+    def verdict(floor: float) -> str:
+        for summary in (slower["rows"][2]["summary"], *slower["rows"][2]["rounds"]):
+            summary["p50"] = floor
+        found = {(one.name, one.quantile): one for one in compare(before, slower).differences}
+        return found["every call of tryon.stream", "p50"].verdict
+
+    assert [verdict(floor) for floor in (1.2, 2.4)] == [WORSE, UNSURE]
 
 
 def test_an_effect_that_does_not_matter_is_no_effect() -> None:

@@ -169,7 +169,11 @@ def test_who_hangs_up_ends_the_trace(inside: Inside) -> None:
     with socket.create_connection(("127.0.0.1", inside.port), timeout=5) as plain:
         plain.sendall(asking(inside))
         until(lambda: inside.do(lambda: inside.gateway.trace.on))
+        with inside.client() as client:
+            client.ask("server.echo", {"data": b"y"})
+        assert inside.do(lambda: len(inside.gateway.trace.ring)) > 0
     until(lambda: not inside.do(lambda: inside.gateway.trace.on))
+    assert inside.do(lambda: len(inside.gateway.trace.ring)) == 0
     assert get(inside, "?seconds=0.05")[0] == 200
 
 
