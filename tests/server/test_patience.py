@@ -116,12 +116,10 @@ def test_a_flood_of_small_messages_lets_others_through(inside: Inside) -> None:
     message = pack({"t": "ping", "c0": 1})
     frame = b"\x82" + bytes([0x80 | len(message)]) + b"\x00" * 4 + message
     with inside.client() as flood, inside.client() as other:
-        worst = 0.0
-        for _ in range(20):
-            flood.send_wire(frame * 3000)
-            started = time.perf_counter()
-            assert other.ask("server.echo", {"data": 1})["t"] == "done"
-            worst = max(worst, time.perf_counter() - started)
-            for _ in range(3000):
-                assert flood.recv()["t"] == "pong"
-        assert worst < 0.25
+        started = time.perf_counter()
+        flood.send_wire(frame * 20_000)
+        assert other.ask("server.echo", {"data": 1})["t"] == "done"
+        other_s = time.perf_counter() - started
+        for _ in range(20_000):
+            assert flood.recv()["t"] == "pong"
+        assert other_s < (time.perf_counter() - started) / 4, "not behind the whole flood"
