@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from . import bootstrap
-from .bootstrap import Drawn, Floats
-from .reports.source import Calls, NotAResult, Result, Row, read, typed
+from .bootstrap import Drawn
+from .reports.source import NotAResult, Result, printable, read, typed
+from .subjects import Subject, busy, subjects
 from .thresholds import CROSSED
 
 WORSE, BETTER, UNSURE = "worse", "better", "cannot tell"
@@ -36,12 +36,6 @@ SMALLEST = 0.03
 DOUBT = 0.05  # of the interval that is shown
 ALARM = 0.01  # of a wrong verdict anywhere in the table
 SEED = 20_260
-LEAST_ROUNDS = 4  # with three and three, even a doubled time can be chance: 1 in 10
-LEAST_CALLS = 200
-BLOCKS = 40
-# A neighbour on one of two cores made the floor 1.5x as slow and the gateway's ratio to it 0.89x as large.
-NOT_CANCELLED = 0.25
-QUANTILES = {"p50": 0.5, "p99": 0.99}
 MORE_IS_BETTER = re.compile(r"(/s|/ s|fps|a second|per second)$")
 MACHINE = ("cpu", "cores", "memory_bytes", "system", "python", "server.providers")
 
@@ -101,14 +95,14 @@ class Comparison:
         colours = {WORSE: "red", BETTER: "green", UNSURE: "dim"}
         for one in self.differences:
             table.add_row(
-                escape(one.name), one.quantile, f"{one.a:.4g}", f"{one.b:.4g}", escape(one.unit), percent(one.change),
-                f"{percent(one.low)} to {percent(one.high)}", escape(one.beside or "none"),
+                safe(one.name), one.quantile, f"{one.a:.4g}", f"{one.b:.4g}", safe(one.unit), percent(one.change),
+                f"{percent(one.low)} to {percent(one.high)}", safe(one.beside or "none"),
                 f"[{colours[one.verdict]}]{one.verdict}[/]",
             )  # fmt: skip
         if self.differences:
             console.print(table)
         for warning in self.warnings:
-            console.print(f"[yellow]![/yellow] {escape(warning)}", highlight=False)
+            console.print(f"[yellow]![/yellow] {safe(warning)}", highlight=False)
         console.print(f"B is: [bold]{self.verdict}[/bold]" if self.verdict != UNSURE else "[bold]Cannot tell[/bold]")
 
 
@@ -145,164 +139,23 @@ def compare(a: Mapping[str, Any], b: Mapping[str, Any], *, smallest: float = SMA
     if one.scenario != other.scenario:
         raise NotAResult(f"A is of scenario {one.scenario!r} and B of {other.scenario!r}; compare runs of one scenario")
     found = Comparison(warnings=list(_differing(one, other)), smallest=smallest)
-    machine = _Machine(one, other)
-    subjects = [*_rows(one, other, machine, found.warnings), *_calls(one, other, machine)]
-    if not subjects:
-        found.warnings.append(f"nothing to compare: no row has {LEAST_ROUNDS} rounds, no op {LEAST_CALLS} calls")
+    chosen = subjects(one, other, found.warnings)
     random = np.random.default_rng(seed)
-    for subject in subjects:
-        found.differences.append(subject.judged(subject.draw(random), ALARM / len(subjects), smallest))
+    for subject in chosen:
+        found.differences.append(judged(subject, subject.draw(random), ALARM / len(chosen), smallest))
     return found
 
 
-class _Machine:
-    """What a figure without a floor of its own must reckon with."""
-
-    def __init__(self, one: Result, other: Result) -> None:
-        theirs = {row.name: row for row in other.rows if row.floor and row.summary["p50"] > 0}
-        floors = [(row, theirs[row.name]) for row in one.rows if row.floor and row.name in theirs]
-        changes = [_apart(a.summary["p50"], b.summary["p50"]) for a, b in floors if a.summary["p50"] > 0]
-        self.noise = max(changes, default=0.0)
-        self.known = bool(changes) or not any(_busy(result) for result in (one, other))
-
-
-@dataclass(frozen=True)
-class _Subject:
-    """A figure; `draw` draws its difference from rounds, or from blocks of calls."""
-
-    name: str
-    quantile: str
-    unit: str
-    a: float
-    b: float
-    beside: str | None
-    noise: float
-    known: bool
-    draw: Callable[[np.random.Generator], Drawn]
-
-    def judged(self, drawn: Drawn, alarm: float, smallest: float) -> Difference:
-        up, down = (BETTER, WORSE) if MORE_IS_BETTER.search(self.unit) else (WORSE, BETTER)
-        sure = drawn.interval(alarm)
-        matters = max(smallest, self.noise)
-        verdict = up if sure.low > matters else down if sure.high < -matters else UNSURE
-        verdict = verdict if self.known else UNSURE
-        shown = asdict(drawn.interval(DOUBT))
-        return Difference(
-            self.name, self.quantile, self.unit, self.a, self.b, self.beside, **shown, noise=self.noise, verdict=verdict
-        )
-
-
-def _rows(one: Result, other: Result, machine: _Machine, warnings: list[str]) -> Iterator[_Subject]:
-    """Rows of both with enough rounds, each beside a floor that ran in the same rounds."""
-    theirs = {row.name: row for row in other.rows}
-    short = []
-    for row in one.rows:
-        if row.floor or (again := theirs.get(row.name)) is None or again.unit != row.unit:
-            continue
-        if min(len(row.rounds), len(again.rounds)) < LEAST_ROUNDS:
-            short.append(row.name.strip())
-            continue
-        floor = floor_of(row, one, other)
-        beside = next((found for found in other.rows if floor and found.name == floor.name), None)
-        yield from _of_rounds((row, again), (floor, beside) if floor and beside else None, machine)
-    if short:
-        warnings.append(f"not judged, fewer than {LEAST_ROUNDS} rounds in one of the runs: {', '.join(short)}")
-
-
-def _of_rounds(
-    rows: tuple[Row, Row], floors: tuple[Row, Row] | None, machine: _Machine
-) -> Iterator[_Subject]:
-    paired = floors and all(len(row.rounds) == len(floor.rounds) for row, floor in zip(rows, floors, strict=True))
-    for quantile in QUANTILES:
-        a, b = (_figures(row, quantile) for row in rows)
-        # Before and after a run there are too few rounds of a floor for a tail: its median tells the machine's speed.
-        under = tuple(_figures(floor, quantile if paired else "p50") for floor in floors) if floors else ()
-        if not all((figures > 0).all() for figures in (a, b, *under)):
-            continue
-        if paired:
-            draw = _drawing(a / under[0], b / under[1], None)
-        else:
-            draw = _drawing(a, b, (under[0], under[1]) if under else None)
-        shown = [row.summary.get(quantile, 0.0) for row in rows]
-        beside, noise = (floors[0].name, _noise(*floors, quantile)) if floors else (None, machine.noise)
-        known = floors is not None or machine.known
-        yield _Subject(rows[0].name.strip(), quantile, rows[0].unit, shown[0], shown[1], beside, noise, known, draw)
-
-
-def _noise(one: Row, other: Row, quantile: str) -> float:
-    """What the machine may have done to a ratio: a part of the floor's change, and all of the change of its tail."""
-    middles = [float(np.median(_figures(floor, "p50"))) for floor in (one, other)]
-    tails = [float(np.median(_figures(floor, quantile) / _figures(floor, "p50"))) for floor in (one, other)]
-    return max(NOT_CANCELLED * _apart(*middles), _apart(*tails))
-
-
-def _apart(one: float, other: float) -> float:
-    """By which share the larger is larger."""
-    low, high = sorted((one, other))
-    return high / low - 1 if low > 0 else 0.0
-
-
-def _drawing(
-    a: Floats, b: Floats, floors: tuple[Floats, Floats] | None
-) -> Callable[[np.random.Generator], Drawn]:
-    return lambda random: bootstrap.of_rounds(a, b, random=random, floors=floors)
-
-
-def floor_of(row: Row, one: Result, other: Result) -> Row | None:
-    """The floor to compare a row with: the one it names, else the one of both runs with the most words in common with
-    its name, and of those the nearest in time."""
-    theirs = {found.name for found in other.rows if _usable(found, row.unit)}
-    floors = [found for found in one.rows if _usable(found, row.unit) and found.name in theirs]
-    named = [found for found in floors if found.name == row.beside]
-    words = _words(row)
-
-    def nearness(floor: Row) -> tuple[int, float]:
-        return len(words & _words(floor)), -abs(np.log(floor.summary["p50"] / max(row.summary["p50"], 1e-9)))
-
-    return max(named or floors, key=nearness, default=None)
-
-
-def _usable(row: Row, unit: str) -> bool:
-    return row.floor and row.unit == unit and row.summary["p50"] > 0 and len(row.rounds) > 1
-
-
-def _words(row: Row) -> set[str]:
-    return set(re.findall(r"\w+", row.name.lower()))
-
-
-def _figures(row: Row, quantile: str) -> Floats:
-    return np.array([one.get(quantile, 0.0) for one in row.rounds])
-
-
-def _calls(one: Result, other: Result, machine: _Machine) -> Iterator[_Subject]:
-    """The latency of every op with enough answered calls in both."""
-    if one.calls is None or other.calls is None:
-        return
-    theirs = _by_op(other.calls)
-    for op, blocks in _by_op(one.calls).items():
-        if op not in theirs:
-            continue
-        for name, quantile in QUANTILES.items():
-            a, b = (float(np.quantile(np.concatenate(found), quantile)) for found in (blocks, theirs[op]))
-            draw = _drawing_blocks(blocks, theirs[op], quantile)
-            yield _Subject(f"every call of {op}", name, "ms", a, b, None, machine.noise, machine.known, draw)
-
-
-def _drawing_blocks(a: list[Floats], b: list[Floats], quantile: float) -> Callable[[np.random.Generator], Drawn]:
-    return lambda random: bootstrap.of_blocks(a, b, quantile, random=random)
-
-
-def _by_op(calls: Calls) -> dict[str, list[Floats]]:
-    """Positive latencies of the answered calls of each op, in order of time, in blocks."""
-    latency, answered = calls.latency(), calls.answered()
-    order = np.argsort(np.array(calls.t_ms), kind="stable")
-    ops = np.array(calls.op)
-    found = {}
-    for op in dict.fromkeys(calls.op):
-        chosen = order[(answered & (ops == op) & (latency > 0))[order]]
-        if chosen.size >= LEAST_CALLS:
-            found[op] = list(np.array_split(latency[chosen], BLOCKS))
-    return found
+def judged(subject: Subject, drawn: Drawn, alarm: float, smallest: float) -> Difference:
+    """The verdict on one figure; `alarm`: the chance of a wrong one that is taken."""
+    up, down = (BETTER, WORSE) if MORE_IS_BETTER.search(subject.unit) else (WORSE, BETTER)
+    sure, shown = drawn.interval(alarm), asdict(drawn.interval(DOUBT))
+    matters = max(smallest, subject.noise)
+    verdict = up if sure.low > matters else down if sure.high < -matters else UNSURE
+    return Difference(
+        subject.name, subject.quantile, subject.unit, subject.a, subject.b, subject.beside, **shown,
+        noise=subject.noise, verdict=verdict if subject.known else UNSURE,
+    )  # fmt: skip
 
 
 def _differing(one: Result, other: Result) -> Iterator[str]:
@@ -315,18 +168,19 @@ def _differing(one: Result, other: Result) -> Iterator[str]:
         if one.options.get(name) != other.options.get(name):
             yield f"the runs differ in the option {name}: {one.options.get(name)} and {other.options.get(name)}"
     for side, result in (("A", one), ("B", other)):
-        if _busy(result):
+        if busy(result):
             yield f"{side} was measured on a busy machine"
-
-
-def _busy(result: Result) -> bool:
-    return any("busy" in warning for warning in result.warnings)
 
 
 def _at(tree: Any, name: str) -> Any:
     for key in name.split("."):
         tree = tree.get(key) if isinstance(tree, dict) else None
     return tree
+
+
+def safe(text: str) -> str:
+    """Text of a file for rich's console."""
+    return escape(printable(text))
 
 
 def percent(share: float) -> str:

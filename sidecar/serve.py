@@ -81,7 +81,7 @@ def pinned_places(pins: tuple[str, ...], rows: list[dict[str, Any]]) -> list[Pla
         if name not in states:
             raise CannotPin(f"There is no model named {name} to pin; vitrine models list names them.")
         if states[name] != "installed":
-            raise CannotPin(f"The model {name} is {states[name]}, so it cannot be pinned; run: vitrine models install {name}")
+            raise CannotPin(f"The model {name} to pin is {states[name]}; run: vitrine models install {name}")
     return [(lane, name) for name in pins for lane in lanes_of(name)]
 
 

@@ -79,11 +79,12 @@ def _loopback(ip: str) -> bool:
 
 
 def end(root: int, mark: str) -> None:
-    """Ends them all: politely the first, after `POLITE_S` whoever is left."""
+    """Ends them all: politely the first, and once it is gone, or after `POLITE_S`, whoever is left."""
     known = of(root, mark)
     with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.Process(root).terminate()
-    psutil.wait_procs(known, POLITE_S)
+        first = psutil.Process(root)
+        first.terminate()
+        psutil.wait_procs([first], POLITE_S)
     left = {process.pid: process for process in (*known, *of(root, mark))}
     for process in left.values():
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -17,22 +17,22 @@ from ..stats import Summary, summarise
 from .cases import BEYOND, CAREFUL, FRAME, OVERLOAD, SMALL_CALL, SMALL_WORKER
 from .servers import Server
 
-COLUMNS = (
-    ("small call / gateway", SMALL_CALL, "p50"),
-    ("small call / worker", SMALL_WORKER, "p50"),
-    ("its p99", SMALL_WORKER, "p99"),
-    ("frame", FRAME, "p50"),
-    ("beyond the model", BEYOND, "p50"),
-    ("90 Hz: age", OVERLOAD, "p50"),
-    ("its p99", OVERLOAD, "p99"),
-    ("one in flight: age", CAREFUL, "p50"),
-    ("its p99", CAREFUL, "p99"),
+LINES = (
+    ("small call / at the gateway, p50", SMALL_CALL, "p50"),
+    ("small call / at a worker, p50", SMALL_WORKER, "p50"),
+    ("small call / at a worker, p99", SMALL_WORKER, "p99"),
+    ("frame there and back, p50", FRAME, "p50"),
+    ("  of it beyond the model, p50", BEYOND, "p50"),
+    ("90 Hz, age p50", OVERLOAD, "p50"),
+    ("90 Hz, age p99", OVERLOAD, "p99"),
+    ("90 Hz, one in flight, age p50", CAREFUL, "p50"),
+    ("90 Hz, one in flight, age p99", CAREFUL, "p99"),
 )
 JUDGED = ((FRAME, "p50"), (OVERLOAD, "p50"), (OVERLOAD, "p99"))
 WIDE_SPREAD = 0.3
 FEW_ROUNDS = 3
 NOTES = (
-    "Each cell: peer / Vitrine, the median over rounds of pairs measured beside each other; below it both in ms.",
+    "Each cell: peer / Vitrine, the median over rounds of pairs measured side by side, and the medians of both in ms.",
     "Vitrine: server.echo of 64 bytes at the gateway, which holds the connections, and at an engine worker; "
     "frames over shared memory, one stream.",
     "Peers: HTTP POST over kept-alive connections with a bare client; what they do to a frame is the same session.",
@@ -144,10 +144,11 @@ class PeersOutcome:
 
     def show(self, console: Console) -> None:
         """Prints the table, how each peer was set up, and what to doubt."""
-        table = Table("peer / Vitrine", *(column[0] for column in COLUMNS), title="peers (above 1x: Vitrine is ahead)")
-        for key, cases in self.beside.pairs.items():
-            cells = [f"{ratio(cases[case], q):.2f}x\n{_both(cases[case], q)}" for _, case, q in COLUMNS]
-            table.add_row(self.beside.servers[key].name, *cells)
+        names = [self.beside.servers[key].name for key in self.beside.pairs]
+        table = Table("peer / Vitrine", *names, title="peers (above 1x: Vitrine is ahead)")
+        for title, case, quantile in LINES:
+            pairs = [cases[case] for cases in self.beside.pairs.values()]
+            table.add_row(title, *(f"{ratio(one, quantile):.2f}x ({_both(one, quantile)})" for one in pairs))
         console.print(table)
         for note in NOTES:
             console.print(note, markup=False, highlight=False)

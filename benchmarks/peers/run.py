@@ -1,6 +1,6 @@
 """Vitrine beside other servers with the same try-on behind them: FastAPI, LitServe, BentoML, Ray Serve.
 
-Each peer gets an environment of its own (about 300 MB, made from the package index, deleted again without --keep) and
+Each peer gets an environment of its own (400 to 700 MB, made from the package index, deleted again without --keep) and
 the project's own try-on session on the same models and as many threads, so that only the serving differs. A small call
 of 64 bytes; a 640x480 frame there and back; a headset that posts at 90 Hz and never waits, and how old its frames are
 when they come back. In every round a peer is started, measured in turns with Vitrine, and ended; it may listen on
@@ -26,6 +26,7 @@ from .. import environment as machine
 from .. import loop
 from ..frames import Bank
 from ..report import Report
+from ..streams import one_at_a_time
 from ..target import READY_S
 from . import environment
 from .cases import FRAME, OVERLOAD, SMALL_CALL, Found, Seconds, turn_of_peer, turn_of_vitrine
@@ -116,7 +117,7 @@ class Measurement:
         """Every round. Returns what the sidecar says of itself."""
         code = await asyncio.to_thread(environment.copied_code, folder / "code")
         async with await connect(endpoint=host.endpoint, reconnect=False) as vitrine:
-            await self._warm_up_vitrine(vitrine)
+            await one_at_a_time(vitrine, self._bank, seconds=WARM_UP_S)
             for turn in range(self._options.rounds):
                 for server in self._in_turn(turn):
                     await self._one(vitrine, server, code, folder / f"{server.key}{turn}", turn)
@@ -160,11 +161,6 @@ class Measurement:
 
             await _in_order([measure_ours, measure_theirs], swapped=(turn + number) % 2 == 1)
         self._beside.add(server, ours, theirs)
-
-    async def _warm_up_vitrine(self, vitrine: Vitrine) -> None:
-        brief = Seconds(WARM_UP_S, WARM_UP_S, WARM_UP_S)
-        for case in (SMALL_CALL, FRAME):
-            await turn_of_vitrine(vitrine, self._bank, case, brief)
 
     async def _warm_up(self, peer: Running, server: Server) -> None:
         brief = Seconds(WARM_UP_S, WARM_UP_S, WARM_UP_S)

@@ -170,6 +170,11 @@ def typed(document: Mapping[str, Any], where: str = "the result") -> Result:
     return result
 
 
+def printable(text: str) -> str:
+    """Text for a terminal: escape sequences and other signs that do not print are shown as ?."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
 def _check(result: Result, where: str) -> None:
     if _deep(result.environment) or _deep(result.options):
         raise NotAResult(f"{where}: its environment or options are nested too deep")

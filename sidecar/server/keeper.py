@@ -161,8 +161,8 @@ class Keeper:
             raise _later() if self._stale else self._memory.refusal(plan)
 
     async def _try(self, lane: str, name: str, *, beside: Collection[str]) -> None:
-        """Loads a model of which nobody knows what it costs. As many leave as a guess says; what it really takes decides
-        whether it stays."""
+        """Loads a model of which nobody knows what it costs: as many leave as a guess says, and what it really takes
+        decides whether it stays."""
         loaded = self._bench.costs(lane)
         together = [name, *(other for other in beside if other in loaded)]
         while leaving := self._plan(lane, together).leaving:

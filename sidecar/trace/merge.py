@@ -108,22 +108,31 @@ def _pid(pid: int, renamed: dict[int, int], taken: set[int]) -> int:
 
 
 def _tie(events: list[Event], chain: _Chain) -> None:
-    """The chain begins at the client's first span of the call, and ends at its last one if that comes after all."""
-    if not chain.clients or not chain.number:
+    """The client's spans join the chain: one before all begins it, one after all ends it."""
+    if not chain.clients or not chain.number or not chain.flows:
         return
+    begins = min(float(event["ts"]) for event in chain.flows)
+    ends = max(float(event["ts"]) for event in chain.flows)
+    ended = any(event["ph"] == "f" for event in chain.flows)
     spans = sorted(chain.clients, key=lambda event: float(event["ts"]))
-    ends = max((float(event["ts"]) for event in chain.flows), default=float("inf"))
-    for event in chain.flows:
-        event["ph"] = "t" if event["ph"] == "s" else event["ph"]
-    events.append(_flow("s", chain.number, spans[0]))
-    for span in spans[1:]:
-        last = span is spans[-1] and float(span["ts"]) >= ends
+    if float(spans[0]["ts"]) <= begins:
+        _pass_on(chain.flows, "s")
+        events.append(_flow("s", chain.number, spans.pop(0)))
+    for span in spans:
+        last = span is spans[-1] and float(span["ts"]) >= ends and ended
         if last:
-            for event in chain.flows:
-                if event["ph"] == "f":
-                    event["ph"] = "t"
-                    event.pop("bp", None)
+            _pass_on(chain.flows, "f")
+        elif ended and float(span["ts"]) >= ends:
+            continue  # between the answer and the span that ends it all
         events.append(_flow("f" if last else "t", chain.number, span))
+
+
+def _pass_on(flows: list[Event], phase: str) -> None:
+    """What was the chain's beginning or end is a link of it from now on."""
+    for event in flows:
+        if event["ph"] == phase:
+            event["ph"] = "t"
+            event.pop("bp", None)
 
 
 def _flow(phase: str, number: int, span: Event) -> Event:

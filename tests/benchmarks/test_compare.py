@@ -12,8 +12,9 @@ from made_results import document, mirror, row
 
 from benchmarks import bootstrap
 from benchmarks.__main__ import main
-from benchmarks.compare import BETTER, UNSURE, WORSE, compare, floor_of
+from benchmarks.compare import BETTER, UNSURE, WORSE, compare
 from benchmarks.reports.source import NotAResult, typed
+from benchmarks.subjects import floor_of
 
 ROUNDS, SAMPLES = 12, 300
 
@@ -192,6 +193,26 @@ def _saved(folder: Path, name: str, result: dict[str, Any]) -> str:
     path = folder / name
     path.write_text(json.dumps(result), encoding="utf-8")
     return str(path)
+
+
+def test_a_files_words_do_not_reach_the_terminal_as_commands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [run_of(1), run_of(2)]
+    for one in runs:
+        one["rows"][1]["name"] = "\x1b[2Jecho [red]x"
+    paths = [_saved(tmp_path, f"{index}.json", one) for index, one in enumerate(runs)]
+    assert main(["compare", *paths]) == 0
+    told = capsys.readouterr().out
+    assert "\x1b" not in told and "?[2Jecho [red]x" in told
+
+
+def test_figures_that_nothing_can_have_are_left_out() -> None:
+    before, after = run_of(1), run_of(2)
+    before["rows"][0]["rounds"][3]["p50"] = 0.0
+    after["rows"][1]["rounds"][0]["p99"] = 1e-300
+    found = compare(before, after)
+    assert [(one.quantile, one.beside) for one in found.differences] == [("p50", None)]
 
 
 def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

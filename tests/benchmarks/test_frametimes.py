@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.frametimes import formats, table
+from benchmarks.frametimes import formats, impact, table
 from benchmarks.frametimes.align import align, busy_of
 from benchmarks.frametimes.capture import Capture, Choices, missed_refreshes, parse_zone, unix_time
 from benchmarks.frametimes.impact import figures
@@ -337,9 +338,11 @@ def test_figures_are_exact_and_their_intervals_hold_them() -> None:
     assert by_name["missed frames a minute"].sure and by_name["1 % low"].delta < 0
 
 
-def test_the_same_game_twice_cannot_be_told_apart() -> None:
-    wrong = sum(figure.sure for seed in range(12) for figure in figures(played(seed), played(100 + seed)))
-    assert wrong <= 9, f"{wrong} of 72 figures saw a difference where there is none; about 4 may"
+def test_the_same_game_twice_cannot_be_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 200 such pairs 3.5 to 7 % see a difference, by figure; of 40 three times as many would be no accident."""
+    monkeypatch.setattr(impact, "DRAWS", 500)
+    wrong = Counter(one.name for seed in range(40) for one in figures(played(seed), played(5000 + seed)) if one.sure)
+    assert max(wrong.values(), default=0) <= 6, f"of 40 pairs of equal recordings differ: {dict(wrong)}"
 
 
 def test_a_small_cost_is_found_every_time() -> None:
@@ -474,6 +477,14 @@ def test_on_and_off_of_two_recordings(tmp_path: Path, capsys: pytest.CaptureFixt
     figure = next(one for one in document["details"]["figures"] if one["name"] == "missed frames a minute")
     assert figure["sure"] and figure["delta"] == pytest.approx(figure["on"] - figure["off"])
     assert document["values"]["missed frames a minute, on less off"] == pytest.approx(figure["delta"])
+
+
+def test_a_game_that_runs_better_with_ai_is_not_believed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    worse, better = as_csv(tmp_path / "w.csv", played(1, late=0.02)), as_csv(tmp_path / "b.csv", played(2))
+    assert main(["frametimes", str(better), "--against", str(worse)]) == 0
+    assert "something else was different" in " ".join(capsys.readouterr().out.split())
+    assert main(["frametimes", str(worse), "--against", str(better)]) == 0
+    assert "something else was different" not in " ".join(capsys.readouterr().out.split())
 
 
 def test_one_recording_with_the_result_of_its_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

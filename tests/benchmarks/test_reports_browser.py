@@ -85,14 +85,21 @@ def test_keys_walk_through_the_calls(page: Page, result: dict[str, Any]) -> None
 def test_missed_frames_are_red_and_calm_ones_are_not(page: Page, result: dict[str, Any]) -> None:
     calls = result["details"]["calls"]
     slow = 9 * EVERY
-    calm = next(n for n in range(100, 900) if not any(calls["missed"][n - 5 : n + 6]))
-    red = [page.run(
-        f"""(() => {{ const ratio = window.devicePixelRatio;
-        const pixel = timeline.canvas.getContext("2d").getImageData(
-          Math.round(timeline.x(data.calls.t[{n}]) * ratio), Math.round((timeline.rug + 3) * ratio), 1, 1).data;
-        return pixel[3] > 0 && pixel[0] > 1.5 * pixel[2]; }})()"""
-    ) for n in (slow, calm)]  # fmt: skip
-    assert calls["missed"][slow] > 0 and red == [True, False]
+    calm = next(
+        n for n in range(100, 900) if calls["outcome"][n] == "ok" and not any(calls["missed"][n - 5 : n + 6])
+    )
+
+    def red(n: int, y: str) -> bool:
+        return bool(page.run(
+            f"""(() => {{ const ratio = window.devicePixelRatio;
+            const pixel = timeline.canvas.getContext("2d").getImageData(
+              Math.round(timeline.x(data.calls.t[{n}]) * ratio), Math.round({y} * ratio), 1, 1).data;
+            return pixel[3] > 0 && pixel[0] > 1.5 * pixel[2]; }})()"""
+        ))  # fmt: skip
+
+    assert calls["missed"][slow] > 0
+    for y in ("timeline.rug + 3", "timeline.place({n})[1]"):
+        assert [red(n, f"({y.format(n=n)})") for n in (slow, calm)] == [True, False], y
 
 
 def test_the_curve_draws_this_run_and_the_baseline(page: Page) -> None:

@@ -13,6 +13,7 @@ import psutil
 from sidecar.endpoint import Endpoint
 from sidecar.server.connection import Connection
 from sidecar.server.http import Door, Pages
+from sidecar.trace.tracer import Tracer
 from sidecar.wire import codec
 from sidecar.wire.events import Opened, Pushed, Refs, Violation
 from sidecar.wire.messages import Call, Cancel, End, Free, Hello, Limits, Ping, Push, ServerInfo, ShmRef, Timing
@@ -30,6 +31,7 @@ class Scripted:
     def __init__(self, *, slot_bytes: int = 1 << 20, up: int = 4, down: int = 4, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.pages: Pages
+        self.trace = Tracer()
         self.seen: list[Any] = []
         self.connections: list[Connection] = []
         self.on_call: Callable[[Connection, Call], bool] = lambda connection, call: False

@@ -1,4 +1,4 @@
-"""Who leaves under a budget, and what a call is told that cannot have its models. Sizes in bytes are small on purpose."""
+"""Who leaves under a budget, and what a call is told that cannot have its models. Sizes are small on purpose."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def test_the_least_recently_used_leaves_first_and_no_more_than_needed() -> None:
     policy.used("general", ["other"], 3.0)
     assert policy.plan(Amount(70), wanted=[("general", "large")]).leaving == (("general", "middle"),)
     policy.used("general", ["middle"], 4.0)
-    assert policy.plan(Amount(85), wanted=[("general", "large")]).leaving == (("general", "small"), ("general", "other"))
+    both = (("general", "small"), ("general", "other"))
+    assert policy.plan(Amount(85), wanted=[("general", "large")]).leaving == both
 
 
 def test_a_model_counts_as_used_when_it_is_loaded_and_not_again_at_each_report() -> None:

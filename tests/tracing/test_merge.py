@@ -58,6 +58,19 @@ def test_a_client_that_only_shows_its_side_of_the_sending_leaves_the_end_where_i
     assert [event["ph"] for event in chain] == ["s", "t", "t", "t", "f"]
 
 
+def test_a_client_whose_sending_was_before_the_recording_only_ends_the_arrow() -> None:
+    (chain,) = flows(merged(shown("Push", -500, call=7, n=5), shown("Show", 11_000, call=7, n=5))).values()
+    assert [event["ph"] for event in chain] == ["s", "t", "t", "t", "f"]
+
+
+def test_many_spans_of_a_client_are_links() -> None:
+    spans = [shown("Push", 500), shown("Wait", 5_000), shown("Read", 10_600), shown("Show", 11_000)]
+    for span in spans:
+        span["args"] = {"call": 7, "n": 5}
+    (chain,) = flows(merged(*spans)).values()
+    assert [event["ph"] for event in chain] == ["s", "t", "t", "t", "t", "t", "f"]
+
+
 def test_the_clients_clock_becomes_the_traces() -> None:
     events = merged(shown("Push", 500, call=7, n=5))
     assert next(event for event in events if event["name"] == "Push")["ts"] == 500
