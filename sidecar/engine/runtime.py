@@ -119,8 +119,8 @@ class Runtime:
         self._roused.set()  # a rest under the old share ends here
 
     def rest(self, spent_s: float) -> None:
-        """Leaves the processor, or the GPU, to others after a run of `spent_s`, as `throttle` asks: a diffusion step or a
-        token is one run, so they are spaced. A cancel ends the rest."""
+        """Leaves the processor, or the GPU, to others after a run of `spent_s`, as `throttle` asks: a diffusion step or
+        a token is one run, so they are spaced. A cancel ends the rest."""
         if self.share < 1.0:
             self._roused.wait(min(LONGEST_REST_S, spent_s * (1 / self.share - 1)))
             if not self._stopped:

@@ -6,8 +6,8 @@ from msgspec import Struct
 
 
 class ModelState(Struct, frozen=True, array_like=True):
-    """A model inside one process. `state`: ready or failed; `bytes` is what loading added to the resident set, `vram_bytes`
-    what it added on the GPU, with the driver's own share if it was the first there."""
+    """A model inside one process. `state`: ready or failed; `bytes` is what loading added to the resident set,
+    `vram_bytes` what it added on the GPU, with the driver's own share if it was the first there."""
 
     name: str
     state: str

@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import sys
+from pathlib import Path
 
 import psutil
 
@@ -27,9 +28,9 @@ class Cores:
         if not chosen:
             return
         if sys.platform == "linux":  # an affinity is a thread's own, and ONNX Runtime's threads are there already
-            for thread in os.listdir("/proc/self/task"):
+            for thread in Path("/proc/self/task").iterdir():
                 with contextlib.suppress(OSError):
-                    os.sched_setaffinity(int(thread), chosen)
+                    os.sched_setaffinity(int(thread.name), chosen)
         else:
             with contextlib.suppress(OSError, psutil.Error):
                 psutil.Process().cpu_affinity(chosen)

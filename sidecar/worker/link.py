@@ -1,7 +1,8 @@
 """Messages between the gateway and a worker, and their framing on a stream socket.
 
-Two sockets a worker: the data socket carries work and answers in order; the control socket carries only what
-must not wait behind work (cancels, pressure), so that the worker's main thread can read, run and answer without a hop between threads.
+Two sockets a worker: the data socket carries work and answers in order; the control socket carries only what must not
+wait behind work (cancels, pressure), so that the worker's main thread can read, run and answer without a hop between
+threads.
 """
 
 from __future__ import annotations
