@@ -29,10 +29,11 @@ def unstable(result: Result) -> list[str]:
 
 def headline(result: Result) -> Markup:
     """The verdicts in a few words: targets, the display's rate, whether to trust them."""
-    failed = any(not check.held for check in result.checks) or any(one.crossed for one in result.thresholds)
-    judged = bool(result.checks or result.thresholds)
-    held = pill("Targets held", "good") if judged else pill("No targets")
-    found = [pill("Targets missed", "bad") if failed else held]
+    found = [pill("Targets missed", "bad")] if any(not check.held for check in result.checks) else []
+    if any(one.crossed for one in result.thresholds):
+        found.append(pill("Threshold crossed", "bad"))
+    if not found:
+        found = [pill("Targets held", "good") if result.checks or result.thresholds else pill("No targets")]
     rates = {(one.refresh_hz, one.holds): name for name, one in result.holds.items()}
     for (hz, holds), name in sorted(rates.items()):
         verb, tone = ("Holds ", "good") if holds else ("Does not hold ", "bad")

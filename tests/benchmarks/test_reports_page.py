@@ -195,7 +195,8 @@ def test_the_waterfall_shows_the_slowest_and_the_stage_that_made_them_slow() -> 
 
 def test_verdicts_are_words() -> None:
     text = html.document(judged_mirror())
-    for words in ("Targets missed", "Does not hold ", "May be unstable", "CROSSED", "MISSED", "held"):
+    found = ("Targets missed", "Threshold crossed", "Does not hold ", "May be unstable", "CROSSED", "MISSED", "held")
+    for words in found:
         assert words in text
     result = mirror()
     result["checks"] = result["checks"][1:]
@@ -203,7 +204,7 @@ def test_verdicts_are_words() -> None:
     result["details"]["holds"]["mirror"]["holds"] = True
     text = html.document(result)
     assert "Targets held" in text and "Holds " in text and "Does not" not in text
-    assert "Targets missed" not in text and "unstable" not in text
+    assert "Targets missed" not in text and "Threshold crossed" not in text and "unstable" not in text
 
 
 def test_a_long_run_is_thinned_and_nothing_bad_is_lost() -> None:
