@@ -30,12 +30,13 @@ EPILOG = """examples:
   python -m benchmarks bridge --check                  the C# client and the mirror's frame path, under Mono
   python -m benchmarks run mirror-90 --report out.html  one scenario, open loop, with a page to look at
   python -m benchmarks run --list                      the scenarios that there are
+  python -m benchmarks compare A.json B.json           better, worse or cannot tell, with confidence intervals
   python -m benchmarks report latency.json             what Unity's Latency sample wrote, as a table
   python -m benchmarks wire --rounds 1 --seconds 0.5   a quick look; too short to trust, and it says so
 
 Close other programs first. Every number stands beside a floor, a null target on the same stack in the same run:
 compare ratios between machines, never milliseconds. Exit codes: 0, 1 could not run, 2 wrong usage, 3 target missed,
-4 a threshold of --fail-if was crossed.
+4 a threshold was crossed, or B is worse with --fail-if-worse.
 """
 
 
