@@ -35,6 +35,7 @@ WELCOME_BYTES = 256 * 1024
 MESSAGE_BYTES = 256 * 2**20
 SILENT_S = 5.0  # then a ping asks whether the server still lives
 DEAD_S = 15.0
+STOPPED_S = 2.0  # a look that comes so late says that this process did not run
 CLOSING_S = 2.0
 
 
@@ -74,6 +75,7 @@ class Link(asyncio.Protocol):
         self._violation: str | None = None
         self._read_at = self._loop.time()
         self._watch: asyncio.TimerHandle | None = None
+        self._look_at = 0.0
 
     # -- asyncio's side ------------------------------------------------------------------------------------------
 
@@ -84,7 +86,7 @@ class Link(asyncio.Protocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._protocol.send_request(self._protocol.connect())
         self._write()
-        self._watch = self._loop.call_later(SILENT_S, self._look)
+        self._look_later()
 
     def data_received(self, data: bytes) -> None:
         self._read_at = self._loop.time()
@@ -174,14 +176,25 @@ class Link(asyncio.Protocol):
         self._close_soon()
 
     def _look(self) -> None:
-        """Asks a silent server whether it lives, and gives a dead one up."""
-        silent_s = self._loop.time() - self._read_at
+        """Asks a silent server whether it lives, and gives a dead one up.
+
+        Where this process itself was stopped, by a sleeping computer or for want of a processor, what the server said
+        meanwhile may still wait to be read: then the server is asked anew.
+        """
+        now = self._loop.time()
+        if now - self._look_at > STOPPED_S:
+            self._read_at = max(self._read_at, now - SILENT_S)
+        silent_s = now - self._read_at
         if silent_s > DEAD_S:
             self.abort()
             return
         if silent_s >= SILENT_S and self._protocol.state is OPEN:
             self._protocol.send_ping(b"")
             self._write()
+        self._look_later()
+
+    def _look_later(self) -> None:
+        self._look_at = self._loop.time() + SILENT_S
         self._watch = self._loop.call_later(SILENT_S, self._look)
 
     def _reason(self) -> VitrineError:

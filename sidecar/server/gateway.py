@@ -38,6 +38,7 @@ CONNECTIONS = 128
 SLOT_BYTES = 8 * 2**20 + 64 * 1024 + 64
 UP, DOWN = 8, 8
 TICK_S = 0.5
+STOPPED_S = 2.0
 
 
 class PackStates(Protocol):
@@ -128,9 +129,11 @@ class Gateway:
 
     def _tick(self) -> None:
         now = time.monotonic()
-        for connection in list(self._connections.values()):
-            connection.tick(now)
-        self._yielding.tick(late_ms=1000 * max(0.0, now - self._tick_due))
+        late_s = max(0.0, now - self._tick_due)
+        if late_s < STOPPED_S:  # else it was us who did not run: what peers sent meanwhile still waits to be read
+            for connection in list(self._connections.values()):
+                connection.tick(now)
+        self._yielding.tick(late_ms=1000 * late_s)
         self._workers.tick()
         self._tick_due = now + TICK_S
         self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)

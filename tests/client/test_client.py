@@ -7,6 +7,7 @@ import re
 import socket
 import struct
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -730,6 +731,24 @@ def test_a_dead_server_is_given_up(run: Callable[[Test], None], monkeypatch: pyt
             transport.pause_reading()  # as a stopped process would
             with pytest.raises(Unavailable):
                 await vitrine.call("server.echo")
+
+    run(test)
+
+
+def test_a_client_that_was_stopped_itself_asks_before_it_gives_up(
+    run: Callable[[Test], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "SILENT_S", 0.1)
+    monkeypatch.setattr(link_module, "DEAD_S", 0.4)
+    monkeypatch.setattr(link_module, "STOPPED_S", 0.2)
+
+    async def test() -> None:
+        async with Scripted() as server, await connect(endpoint=server.endpoint, reconnect=False) as vitrine:
+            for _ in range(3):
+                await vitrine.call("server.echo")
+                time.sleep(0.8)  # the whole loop stands still, as in a computer that sleeps
+            await asyncio.sleep(0.3)
+            await vitrine.call("server.echo")
 
     run(test)
 

@@ -11,7 +11,7 @@ from integration.running import wait_until
 from server.inside import TOKEN, Inside, plain_socket
 
 from sidecar.server.connection import UNSENT_BYTES, Patience
-from sidecar.server.gateway import CONNECTIONS, WAITING_CONNECTIONS
+from sidecar.server.gateway import CONNECTIONS, STOPPED_S, WAITING_CONNECTIONS
 
 
 def test_the_limits_are_those_of_the_contract() -> None:
@@ -123,3 +123,10 @@ def test_a_flood_of_small_messages_lets_others_through(inside: Inside) -> None:
         for _ in range(20_000):
             assert flood.recv()["t"] == "pong"
         assert other_s < (time.perf_counter() - started) / 4, "not behind the whole flood"
+
+
+def test_a_server_that_was_stopped_itself_blames_nobody() -> None:
+    with Inside(patience=Patience(hello_s=1.0)) as inside, inside.peer() as late:
+        inside.do(lambda: time.sleep(STOPPED_S + 0.6))  # as a computer that sleeps
+        late.hello("inside-token")
+        assert late.ask("server.echo", {"data": 1})["t"] == "done"
