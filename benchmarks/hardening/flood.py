@@ -32,7 +32,7 @@ from . import callers, processes
 from .callers import Tally
 from .processes import GROWTH_PERCENT, MIB, handles
 
-ROUNDS = 6
+ROUNDS = 10
 ANSWER_S = 20.0
 PICTURE_EVERY = 25  # one call of so many is a picture for a worker, half of the others an echo there
 CLEAR_S = 10.0
