@@ -77,6 +77,9 @@ namespace Vitrine.Editor
         {
             _memory = new HeldMemory(UnityEditor.SessionState.GetString(MemoryKey, ""));
             _model = Make();
+            // Play mode uses the Editor's sidecar, and one that it started itself is the Editor's from then on.
+            VitrineClient.ProcessMemory = _memory;
+            EditorApplication.playModeStateChanged += OnPlayMode;
             AssemblyReloadEvents.beforeAssemblyReload += BeforeReload;
             EditorApplication.quitting += Quit;
             EditorApplication.projectChanged += SettingsAsset.LookAgain;
@@ -88,6 +91,11 @@ namespace Vitrine.Editor
         {
             ReadSettings();
             _model.Control.Reattach();
+        }
+
+        private static void OnPlayMode(PlayModeStateChange change)
+        {
+            if (change == PlayModeStateChange.EnteredEditMode && _model.Control.CanStart) { _model.Control.Reattach(); }
         }
 
         private static void BeforeReload()

@@ -231,6 +231,31 @@ namespace Vitrine.Editor.Tests
         }
 
         [Test]
+        public void ASidecarThatPlayStartedIsTheEditorsAfterwards()
+        {
+            VitrineEditor.Use(null, null);
+            SettingsAsset.LookAgain();
+            VitrineSettings settings = SettingsAsset.FindOrCreate();
+            settings.Executable = TestPython.File;
+            settings.RunFolder = _test.Path;
+            settings.Arguments = new[] { "--no-warm", "--port", "0" };
+            settings.StartSidecar = true;
+            _editor.Load();
+            VitrineClient played = VitrineClient.Shared;
+            Wait.Until(() => { played.Pump(); return played.IsReady; }, "the sidecar of Play mode: " + played.Problem);
+            int pid = played.Process.Pid;
+            VitrineClient.ShutdownShared();
+            Assert.IsTrue(File.Exists(Path.Combine(_test.Path, "run.json")), "the sidecar ended with Play mode");
+            _editor.ChangePlayMode(PlayModeStateChange.EnteredEditMode);
+            Wait.Until(() => VitrineEditor.Model.Control.State == ProcessState.Running, "the Editor takes it up");
+            Assert.AreEqual(pid, VitrineEditor.Model.Control.Endpoint.Pid);
+            _editor.Quit();
+            Assert.IsFalse(File.Exists(Path.Combine(_test.Path, "run.json")), "the sidecar outlived the Editor");
+            VitrineClient.ProcessMemory = null;
+            SettingsAsset.LookAgain();
+        }
+
+        [Test]
         public void LongWorkEndsBeforeAReload()
         {
             _runner.When("models list").Hangs = true;

@@ -47,6 +47,12 @@ namespace UnityEditor.Fakes
             }
         }
 
+        /// <summary>Play mode began or ended, as far as the Editor's event tells.</summary>
+        public void ChangePlayMode(PlayModeStateChange change)
+        {
+            EditorApplication.RaisePlayMode(change);
+        }
+
         /// <summary>A script was changed: handlers and windows' views are lost, statics stay (a fake cannot drop them).</summary>
         public void ReloadDomain()
         {
