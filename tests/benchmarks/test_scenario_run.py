@@ -142,7 +142,7 @@ def test_the_floor_stands_beside_what_is_measured(tmp_path: Path, shared_sidecar
         + '\n[[streams]]\nname = "stills"\nop = "tryon.still"\nrate_hz = 4\ncancel_share = 0.5\ncancel_after_ms = 5\n',
         encoding="utf-8",
     )
-    document = played(tmp_path, str(path), "--endpoint", str(shared_sidecar.run_file), "--check")
+    document = played(tmp_path, str(path), "--endpoint", str(shared_sidecar.run_file))
     floors = {one["name"]: one for one in document["rows"] if one["floor"]}
     beside = {one["name"]: one["beside"] for one in document["rows"] if "beside" in one}
     assert beside["mirror age"] == "null target: mirror age"
