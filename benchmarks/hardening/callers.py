@@ -105,16 +105,15 @@ def segment(vitrine: Vitrine, bank: Bank) -> Callable[[], Awaitable[object]]:
 
 
 async def warm(vitrine: Vitrine) -> None:
-    """Returns once the frame worker takes work. Raises `ModelLoading` after a minute without it."""
+    """Returns once every worker takes work: before, one has no process id yet. Raises `ModelLoading` after a minute."""
     deadline = time.monotonic() + WARM_S
     while True:
-        try:
-            await vitrine.call("server.echo", SMALL)
+        stats = await vitrine.call("server.stats")
+        if all(worker["state"] in ("ready", "busy") for worker in stats["workers"]):
             return
-        except ModelLoading:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(BACK_S)
+        if time.monotonic() > deadline:
+            raise ModelLoading(f"The workers were not ready within {WARM_S:g} s.")
+        await asyncio.sleep(BACK_S)
 
 
 @dataclass
