@@ -19,6 +19,7 @@ from ..frames import LAYERS, Bank
 from ..report import Check, Report
 
 STUCK_S = 20.0
+CANCEL_AGAIN_S = 0.5
 WARM_S = 60.0
 BACK_S = 0.02
 STUCK = "stuck"
@@ -164,9 +165,11 @@ async def background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.
     try:
         yield tasks[0]
     finally:
-        for task in tasks:
-            task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
+        pending = set(tasks)
+        while pending:  # before Python 3.12 `wait_for` loses a cancel that comes together with its answer
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+    for task in tasks:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error

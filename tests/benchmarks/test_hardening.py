@@ -91,6 +91,34 @@ def test_every_call_is_counted_by_its_end_and_a_stuck_one_is_not_waited_for(monk
     assert [check.held for check in lenient.checks] == [False, True], "stuck is never allowed"
 
 
+def test_work_in_the_background_ends_with_its_block_even_if_a_cancel_gets_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callers, "CANCEL_AGAIN_S", 0.01)
+    lost = 0
+
+    async def stubborn() -> None:
+        nonlocal lost
+        while True:
+            try:
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                if lost == 2:
+                    raise
+                lost += 1
+
+    async def failing() -> None:
+        raise Unavailable("gone")
+
+    async def main() -> None:
+        async with callers.background(stubborn()):
+            await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            async with callers.background(stubborn(), failing()):
+                await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(main(), 5))
+    assert lost == 2
+
+
 # -- hostile messages ------------------------------------------------------------------------------------------------
 
 
