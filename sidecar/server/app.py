@@ -20,6 +20,7 @@ from .gateway import Gateway
 from .http import Door, Pages
 
 log = logging.getLogger("vitrine.server")
+CLOCK_LOOK_S = 1.0
 LOOPBACK = {"127.0.0.1": socket.AF_INET, "::1": socket.AF_INET6}
 
 
@@ -85,11 +86,22 @@ async def run(
     try:
         discovery.publish(path, endpoint)
         on_listening(port)
-        await stopping.wait()
+        await _until_stopped(stopping, path, endpoint)
     finally:
         discovery.withdraw(path)
         server.close()
         await gateway.shut_down()
+
+
+async def _until_stopped(stopping: asyncio.Event, path: Path, endpoint: Endpoint) -> None:
+    """Waits for the end, and keeps `run.json` true while the system's clock is set."""
+    while not stopping.is_set():
+        try:
+            endpoint = discovery.follow_clock(path, endpoint)
+        except discovery.CannotPublish as error:
+            log.warning("%s", error)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(stopping.wait(), CLOCK_LOOK_S)
 
 
 def _stop_on_signals(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:

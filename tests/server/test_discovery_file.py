@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sidecar.endpoint import Endpoint, read_endpoint
+from sidecar.endpoint import Endpoint, NoServer, read_endpoint
 from sidecar.server import discovery
 
 
@@ -82,3 +82,19 @@ def test_a_folder_that_is_none_is_said_plainly(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(discovery.CannotPublish, match="VITRINE_RUN_DIR"):
         discovery.publish(tmp_path / "file" / "run.json", own())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a start is a fixed moment")
+def test_when_the_systems_clock_is_set_it_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run.json"
+    written = own()
+    discovery.publish(path, written)
+    assert discovery.follow_clock(path, written) is written
+    moved = psutil.boot_time() + 3600.0
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: moved)
+    with pytest.raises(NoServer):
+        read_endpoint(path)
+    after = discovery.follow_clock(path, written)
+    assert after.started == pytest.approx(written.started + 3600.0)
+    assert read_endpoint(path) == after
+    assert discovery.follow_clock(path, after) is after
