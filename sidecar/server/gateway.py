@@ -21,7 +21,7 @@ from ..wire.events import Event, Opened, Pushed, Refs, Violation
 from ..wire.messages import Call, Cancel, End, Free, Hello, Limits, Pace, Ping, Priority, ServerInfo, Timing
 from ..wire.ops import LATER, OPS, EchoArgs, OpRule
 from ..wire.shm import SlotPool, create_lane
-from . import auth
+from . import auth, metrics
 from .calls import Calls, OpenCall, Work
 from .connection import Connection, Patience
 from .http import Pages
@@ -439,11 +439,7 @@ class Gateway:
 
     def metrics(self) -> bytes:
         """The Prometheus text."""
-        sessions = sum(1 for connection in self._connections.values() if connection.open)
-        restarts = {worker["name"]: worker["restarts"] for worker in self._workers.describe()}
-        return self.stats.exposition(
-            depths=self._scheduler.depths(), sessions=sessions, restarts=restarts, pressure=self._yielding.snapshot()
-        )
+        return metrics.exposition(self.stats, self.snapshot())
 
 
 def _prio(connection: Connection, call: Call, rule: OpRule) -> Priority:
