@@ -32,6 +32,8 @@ EPILOG = """examples:
   python -m benchmarks run --list                      the scenarios that there are
   python -m benchmarks compare A.json B.json           better, worse or cannot tell, with confidence intervals
   python -m benchmarks report latency.json             what Unity's Latency sample wrote, as a table
+  python -m benchmarks frametimes ON.csv --against OFF.csv  what AI costs a game: PresentMon, OVR, SteamVR, Unity
+  python -m benchmarks soak --minutes 30               half an hour of everything: slopes of memory, handles, latency
   python -m benchmarks wire --rounds 1 --seconds 0.5   a quick look; too short to trust, and it says so
 
 Close other programs first. Every number stands beside a floor, a null target on the same stack in the same run:

@@ -27,7 +27,9 @@ def read(stats: Stats, **changes: Any) -> dict[tuple[str, tuple[str, ...]], floa
     """Values by sample name and label values, in the order of the labels' names."""
     text = metrics.exposition(stats, snapshot(**changes)).decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    return {(sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value for sample in samples}
+    return {
+        (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value for sample in samples
+    }
 
 
 def test_what_was_counted_and_what_is_now() -> None:
