@@ -20,7 +20,7 @@ DOORS: dict[str, set[str]] = {
     "wire": {"errors"},
     "endpoint": {"errors"},
     "server": {"wire", "endpoint", "errors", "engine.scheduler", "engine.policy", "engine.governor"}
-    | {"engine.memory", "trace"},
+    | {"engine.memory", "engine.allocator", "trace"},
     "client": {"wire", "endpoint", "errors"},
     "catalog": {"errors"},
     "engine": {"errors"},

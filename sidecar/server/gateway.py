@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from .. import __version__
+from ..engine.allocator import give_back
 from ..engine.governor import Governor
 from ..engine.policy import Mode
 from ..engine.scheduler import Scheduler
@@ -24,6 +25,7 @@ from ..wire.shm import SlotPool, create_lane
 from . import auth, metrics
 from .calls import Calls, OpenCall, Work
 from .connection import Connection, Patience
+from .crowd import Crowd
 from .http import Pages
 from .models import ModelOps
 from .stats import Stats
@@ -102,6 +104,7 @@ class Gateway:
         workers.noted = self._note_model
         workers.traced = self.trace.worked
         workers.open_streams = self._calls.open_in
+        self._crowd = Crowd(give_back)
         self._handlers: dict[type, Callable[[Connection, Any], None]] = {
             Hello: self._hello,
             Opened: self._opened,
@@ -135,6 +138,7 @@ class Gateway:
                 connection.tick(now)
         self._yielding.tick(late_ms=1000 * late_s)
         self._workers.tick()
+        self._crowd.tick(len(self._connections))
         self._tick_due = now + TICK_S
         self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
