@@ -8,8 +8,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,18 @@ class Sidecar:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self._wait_for_run_file()
+        with self._ended_on_failure():
+            self._wait_for_run_file()
+
+    @contextmanager
+    def _ended_on_failure(self) -> Iterator[None]:
+        """No test's failure leaves a server behind."""
+        try:
+            yield
+        except BaseException:
+            self.process.kill()
+            self.process.wait(5)
+            raise
 
     def _wait_for_run_file(self) -> None:
         def written() -> bool:
@@ -109,13 +120,17 @@ class Sidecar:
 
     def ready(self) -> Sidecar:
         """Waits for `/readyz` 200."""
-        wait_until(lambda: self.get("/readyz")[0] == 200, timeout=START_S, what="readiness")
+        with self._ended_on_failure():
+            wait_until(lambda: self.get("/readyz")[0] == 200, timeout=START_S, what="readiness")
         return self
 
     def working(self) -> Sidecar:
         """Waits until every worker takes work, whatever of its models failed."""
-        busy = {"ready", "busy"}
-        wait_until(lambda: {row["state"] for row in self.stats()["workers"]} <= busy, timeout=START_S, what="starting")
+        def started() -> bool:
+            return {row["state"] for row in self.stats()["workers"]} <= {"ready", "busy"}
+
+        with self._ended_on_failure():
+            wait_until(started, timeout=START_S, what="starting")
         return self
 
     def stats(self) -> dict[str, Any]:
