@@ -213,10 +213,10 @@ def test_a_clock_that_jumped_shows_in_a_log() -> None:
 # -- short runs ------------------------------------------------------------------------------------------------------
 
 
-def run(tmp_path: Path, *words: str) -> dict[str, Any]:
+def run(tmp_path: Path, *words: str, timeout_s: float = RUN_S) -> dict[str, Any]:
     path = tmp_path / "found.json"
     command = [sys.executable, "-m", "benchmarks", *words, "--json", str(path)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_S, check=False)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
@@ -238,6 +238,22 @@ def test_soak(tmp_path: Path) -> None:
     assert {row["name"] for row in found["rows"]} == {"small calls", "pictures", "visitors"}
     assert set(found["details"]["processes"]["rss_bytes"]) == {"gateway", "frame", "general"}
     assert found["details"]["ends"]["small calls"]["ok"] > 5 and "stuck calls" in str(found["checks"])
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("soak", "--minutes", "30"),
+        ("chaos", "--kills", "100", "--gateway-kills", "10"),
+        ("fuzz", "--messages", "1000000"),
+        ("flood",),
+    ],
+    ids=lambda words: words[0],
+)
+def test_hardening_at_full_length_holds_every_target(tmp_path: Path, words: tuple[str, ...]) -> None:
+    found = run(tmp_path, *words, timeout_s=3600)
+    assert [check for check in found["checks"] if not check["held"]] == []
 
 
 def test_chaos(tmp_path: Path) -> None:
