@@ -1,44 +1,33 @@
-"""`vitrine models list | install | verify | remove`."""
+"""`vitrine models list | install | try | verify | remove`."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    SpinnerColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table
-from rich.text import Text
 
+from . import models_try
+from .bars import Bars, JsonLines
 from .engine.install.errors import InstallError
-from .engine.install.installer import Installer, Plan, plan, remove
+from .engine.install.installer import Installer, Plan, plan, refused, remove
+from .engine.local_index import LocalIndexError
 from .engine.registry import Registry, home
 from .errors import NotFound, VitrineError
 
 FAILED = 1
 CANCELLED = 130
-LINE_EVERY_S = 0.1
+_ORIGINS = {"vitrine": "Vitrine", "yours": "your export"}
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds `models` and its subcommands to the command line."""
     models = commands.add_parser(
-        "models", help="list, install, verify or remove models", description="Manages the models on this machine."
+        "models", help="list, install, try, verify or remove models", description="Manages the models on this machine."
     )
     verbs = models.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="verb")
     listing = verbs.add_parser("list", help="every model, its state, size and licence")
@@ -49,13 +38,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     install.add_argument(
         "--keep-build", action="store_true", help="keep what was downloaded and the converting packages"
     )
+    install.add_argument(
+        "--accept-licence",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="accept a licence that restricts the use of a model, by its name as `models list` shows it",
+    )
     verify = verbs.add_parser("verify", help="hash every file of the installed models")
     removal = verbs.add_parser("remove", help="delete models")
     for verb, count, names in ((install, "*", ["vision"]), (verify, "*", []), (removal, "+", None)):
         verb.add_argument(
             "names", nargs=count, default=names, metavar="NAME", help="a model, or a group such as vision"
         )
-    for verb in (listing, install, verify, removal):
+    trial = models_try.add_parser(verbs)
+    for verb in (listing, install, trial, verify, removal):
         verb.add_argument("--packs", type=Path, help="folder of the model packs")
     models.set_defaults(run=run)
 
@@ -67,13 +64,16 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.verb == "list":
             return _list(registry, as_json=arguments.json)
         if arguments.verb == "install":
+            names, options = arguments.names, {"keep_build": arguments.keep_build, "accepted": arguments.accept_licence}
             if arguments.json:
-                return _install_in_lines(registry, arguments.names, keep_build=arguments.keep_build)
-            return _install(registry, arguments.names, ask=not arguments.yes, keep_build=arguments.keep_build)
+                return _install_in_lines(registry, names, **options)
+            return _install(registry, names, ask=not arguments.yes, **options)
+        if arguments.verb == "try":
+            return models_try.run(arguments)
         if arguments.verb == "verify":
             return _verify(registry, arguments.names)
         return _remove(registry, arguments.names)
-    except (VitrineError, InstallError) as error:
+    except (VitrineError, InstallError, LocalIndexError) as error:
         print(f"vitrine: {error}", file=sys.stderr)
         return FAILED
 
@@ -95,28 +95,35 @@ def _list(registry: Registry, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(registry.listing()))
         return 0
-    table = Table("model", "state", "size", "licence")
+    table = Table("model", "state", "size", "licence", "from")
     for row in registry.states():
-        table.add_row(row.name, row.state, f"{row.bytes / 1e6:.1f} MB", row.licence)
+        licence = row.licence if row.restriction == "none" else f"{row.licence} ({row.restriction})"
+        table.add_row(row.name, row.state, f"{row.bytes / 1e6:.1f} MB", licence, _ORIGINS[row.origin])
     console = Console()
     console.print(table)
+    if registry.local_problem:
+        console.print(f"Models that you exported are not offered: {registry.local_problem}", soft_wrap=True)
     groups = ", ".join(f"{group} ({len(members)} models)" for group, members in registry.index.groups.items())
     console.print(f"Groups: {groups}\nFolder: {registry.root}", soft_wrap=True)
     return 0
 
 
-def _install(registry: Registry, names: Sequence[str], *, ask: bool, keep_build: bool) -> int:
+def _install(
+    registry: Registry, names: Sequence[str], *, ask: bool, keep_build: bool, accepted: Sequence[str] = ()
+) -> int:
     todo = plan(registry, names)
     if not todo.names:
         print("All of these models are installed and intact.")
         return 0
+    refused(registry, todo.names, accepted)
     console = Console()
     _announce(console, todo, registry)
     if ask and sys.stdin.isatty() and console.input("Go on? [Y/n] ").strip().lower() not in ("", "y", "yes"):
         return CANCELLED
     try:
-        with _Bars(console) as bars:
-            made = Installer(registry, build=home() / "build", progress=bars).install(names, keep_build=keep_build)
+        with Bars(console) as bars:
+            installer = Installer(registry, build=home() / "build", progress=bars)
+            made = installer.install(names, keep_build=keep_build, accepted=accepted)
     except KeyboardInterrupt:
         print("Stopped. What was downloaded is kept: the same command goes on from there.", file=sys.stderr)
         return CANCELLED
@@ -124,14 +131,17 @@ def _install(registry: Registry, names: Sequence[str], *, ask: bool, keep_build:
     return 0
 
 
-def _install_in_lines(registry: Registry, names: Sequence[str], *, keep_build: bool) -> int:
+def _install_in_lines(
+    registry: Registry, names: Sequence[str], *, keep_build: bool, accepted: Sequence[str] = ()
+) -> int:
     """As `_install`, told to a program: see `JsonLines`."""
     lines = JsonLines(sys.stdout)
     try:
         todo = plan(registry, names)
         total = todo.download_bytes if todo.names else 0
         lines.tell("plan", "install", total=total, unit="bytes", text=", ".join(todo.names))
-        made = Installer(registry, build=home() / "build", progress=lines).install(names, keep_build=keep_build)
+        installer = Installer(registry, build=home() / "build", progress=lines)
+        made = installer.install(names, keep_build=keep_build, accepted=accepted)
     except KeyboardInterrupt:
         lines.tell("error", text="Stopped. What was downloaded is kept: the same command goes on from there.")
         return CANCELLED
@@ -151,11 +161,12 @@ def _announce(console: Console, todo: Plan, registry: Registry) -> None:
     )
     licences = ", ".join(sorted({registry.index.packs[name].licence for name in todo.names}))
     count = f"{len(todo.names)} model{'s' if len(todo.names) > 1 else ''}"
+    packages = " and ".join(f"{size / 1e6:.0f} MB ({name})" for name, size in todo.package_bytes.items())
     console.print(
         f"Installing {count} ({', '.join(todo.names)}; licence {licences}).\n"
-        f"Downloads about {todo.download_bytes / 1e6:.0f} MB: {sources}, and Python packages for converting, which "
-        f"go into an environment of their own and are deleted afterwards. Keeps {todo.pack_bytes / 1e6:.0f} MB in "
-        f"{registry.root}. Takes one to two minutes on a fast line.",
+        f"Downloads about {todo.download_bytes / 1e6:.0f} MB: {sources}, and Python packages for converting, about "
+        f"{packages}, which go into an environment of their own and are deleted afterwards. Keeps "
+        f"{todo.pack_bytes / 1e6:.0f} MB in {registry.root}; needs {todo.disk_bytes / 1e6:.0f} MB free meanwhile.",
         soft_wrap=True,
         highlight=False,
     )
@@ -179,115 +190,3 @@ def _remove(registry: Registry, names: Sequence[str]) -> int:
     removed = remove(registry, names)
     print(f"Removed: {', '.join(removed)}" if removed else "None of these models was installed.")
     return 0
-
-
-class JsonLines:
-    """The progress of an installation for programs: one object a line, `{event, task, done, total, unit, text}`.
-
-    `event` is `plan` (what would be downloaded), `begin`, `advance`, `note`, `end` of a task, and one `done` or `error`
-    at the very end. Every key is in every line; `total` is null where it is unknown. A task's `advance` comes at most
-    ten times a second.
-    """
-
-    def __init__(self, out: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._out = out
-        self._clock = clock
-        self._lock = threading.Lock()  # tasks run side by side
-        self._totals: dict[str, tuple[int | None, str]] = {}
-        self._told_at: dict[str, float] = {}
-        self._done: dict[str, int] = {}
-
-    def tell(
-        self, event: str, task: str = "", *, done: int = 0, total: int | None = None, unit: str = "", text: str = ""
-    ) -> None:
-        """One line."""
-        row = {"event": event, "task": task, "done": done, "total": total, "unit": unit, "text": text}
-        with self._lock:
-            self._out.write(json.dumps(row) + "\n")
-            self._out.flush()
-
-    def begin(self, task: str, *, total: int | None, unit: str) -> None:
-        """A task starts; `total` is in `unit`, None if unknown."""
-        self._totals[task] = (total, unit)
-        self.tell("begin", task, total=total, unit=unit)
-
-    def advance(self, task: str, done: int) -> None:
-        """So much of the task's total is done."""
-        total, unit = self._totals.get(task, (None, ""))
-        now = self._clock()
-        self._done[task] = done
-        if done != total and now - self._told_at.get(task, float("-inf")) < LINE_EVERY_S:
-            return
-        self._told_at[task] = now
-        self.tell("advance", task, done=done, total=total, unit=unit)
-
-    def note(self, task: str, text: str) -> None:
-        """What the task does just now."""
-        total, unit = self._totals.get(task, (None, ""))
-        self.tell("note", task, done=self._done.get(task, 0), total=total, unit=unit, text=text)
-
-    def end(self, task: str) -> None:
-        """The task is complete; one that never began is ignored."""
-        if task in self._totals:
-            total, unit = self._totals[task]
-            self.tell("end", task, done=self._done.get(task, 0) if total is None else total, total=total, unit=unit)
-
-
-class _Amount(DownloadColumn):
-    """Bytes for downloads, a plain count for models, nothing where the total is unknown."""
-
-    def render(self, task: Task) -> Text:
-        """The column's text for one task."""
-        unit = task.fields.get("unit", "")
-        if unit == "bytes":
-            return super().render(task)
-        return Text(f"{int(task.completed)}/{int(task.total)}" if task.total is not None and unit else "")
-
-
-class _Bars:
-    """The progress of an installation as bars; one line a task where the output is not a terminal."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._tasks: dict[str, TaskID] = {}
-        self._bars = Progress(
-            SpinnerColumn(finished_text="✓" if console.encoding.lower().startswith("utf") else "*"),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            _Amount(),
-            TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
-            console=console,
-            disable=not console.is_terminal,
-        )
-
-    def __enter__(self) -> _Bars:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def begin(self, task: str, *, total: int | None, unit: str) -> None:
-        """A task starts; `total` is in `unit`, None if unknown."""
-        if not self._console.is_terminal:
-            self._console.print(f"- {task} ...", soft_wrap=True, highlight=False)
-        self._tasks[task] = self._bars.add_task(task, total=total, unit=unit, note="")
-
-    def advance(self, task: str, done: int) -> None:
-        """So much of the task's total is done."""
-        self._bars.update(self._tasks[task], completed=done)
-
-    def note(self, task: str, text: str) -> None:
-        """What the task does just now."""
-        self._bars.update(self._tasks[task], note=text)
-
-    def end(self, task: str) -> None:
-        """The task is complete; one that never began is ignored."""
-        if task not in self._tasks:
-            return
-        known = next(row for row in self._bars.tasks if row.id == self._tasks[task])
-        total = known.total if known.total is not None else 1
-        self._bars.update(known.id, total=total, completed=total, note="")
-        if not self._console.is_terminal:
-            self._console.print(f"- {task}: done", soft_wrap=True, highlight=False)

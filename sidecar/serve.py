@@ -123,6 +123,7 @@ def serve(
         packs=str(registry.root),
         providers=list(config.providers),
         threads=config.threads,
+        vram_bytes=None if config.vram_mb is None else config.vram_mb * MIB,
         log_level=config.log_level,
         log_format=config.log_format,
     )

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from ..spec import MemberSpec, ModelSpec, image, output
-from .mediapipe import WHEEL, licence
+from .mediapipe import image, output, recipe, wheel
 
-_INPUT, _PREPROCESSING = image(size=128, low=-1.0, high=1.0)
-
-SPEC = ModelSpec(
-    name="face-detector",
-    version="1.0.0",
+RECIPE = recipe(
+    "face-detector",
     task="face detection",
-    weights=MemberSpec(
-        archive=WHEEL,
-        path="mediapipe/modules/face_detection/face_detection_short_range.tflite",
+    card="MediaPipe BlazeFace (Short Range)",
+    weights=wheel(
+        "mediapipe/modules/face_detection/face_detection_short_range.tflite",
         sha256="bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
-        bytes=229_714,
+        size=229_714,
     ),
-    licence=licence("MediaPipe BlazeFace (Short Range)"),
-    input_source="input",
-    input=_INPUT,
-    outputs=(
+    picture=image("input", size=128, low=-1.0, high=1.0),
+    outputs={
         output(
             "regressors",
             "boxes",
             (1, 896, 16),
             "for each anchor, in pixels of the input relative to its centre: box centre x, y, width, height, "
             "then x, y of 6 points (right eye, left eye, nose tip, mouth, right ear, left ear, as of the person)",
-            atol=1e-2,
-        ),
-        output("classificators", "scores", (1, 896, 1), "logit of each anchor", atol=1e-2),
-    ),
-    preprocessing=_PREPROCESSING,
+        ): 1e-2,
+        output("classificators", "scores", (1, 896, 1), "logit of each anchor"): 1e-2,
+    },
+    megabytes=1,
+    memory_mb=16,
 )

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from ..spec import MemberSpec, ModelSpec, image, output
-from .mediapipe import WHEEL, licence
+from .mediapipe import image, output, recipe, wheel
 
-_INPUT, _PREPROCESSING = image(size=64, low=0.0, high=1.0)
-
-SPEC = ModelSpec(
-    name="iris",
-    version="1.0.0",
+RECIPE = recipe(
+    "iris",
     task="iris landmarks in a square crop of one eye",
-    weights=MemberSpec(
-        archive=WHEEL,
-        path="mediapipe/modules/iris_landmark/iris_landmark.tflite",
+    card="MediaPipe Iris",
+    weights=wheel(
+        "mediapipe/modules/iris_landmark/iris_landmark.tflite",
         sha256="d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
-        bytes=2_640_568,
+        size=2_640_568,
     ),
-    licence=licence("MediaPipe Iris"),
-    input_source="input_1",
-    input=_INPUT,
-    outputs=(
+    picture=image("input_1", size=64, low=0.0, high=1.0),
+    outputs={
         output(
             "output_eyes_contours_and_brows",
             "eye",
             (1, 213),
             "71 rows of x, y, z of the eye's contour and brow in pixels of the 64x64 crop, origin top left",
-            atol=1e-2,
-        ),
+        ): 1e-2,
         output(
             "output_iris",
             "iris",
             (1, 15),
             "5 rows of x, y, z in pixels of the crop: the iris centre, then its right, top, left and bottom edge",
-            atol=1e-2,
-        ),
-    ),
-    preprocessing=_PREPROCESSING,
+        ): 1e-2,
+    },
+    megabytes=3,
+    memory_mb=24,
 )

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from ..spec import MemberSpec, ModelSpec, image, output
-from .mediapipe import WHEEL, licence
+from .mediapipe import image, output, recipe, wheel
 
-_INPUT, _PREPROCESSING = image(size=256, low=0.0, high=1.0)
-
-SPEC = ModelSpec(
-    name="person-segmentation",
-    version="1.0.0",
+RECIPE = recipe(
+    "person-segmentation",
     task="person segmentation",
-    weights=MemberSpec(
-        archive=WHEEL,
-        path="mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite",
+    card="MediaPipe Selfie Segmentation",
+    weights=wheel(
+        "mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite",
         sha256="9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
-        bytes=249_505,
+        size=249_505,
     ),
-    licence=licence("MediaPipe Selfie Segmentation"),
-    input_source="input_1",
-    input=_INPUT,
-    outputs=(
-        output("activation_10", "mask", (1, 256, 256, 1), "probability that the pixel is a person, 0..1", atol=2e-3),
-    ),
-    preprocessing=_PREPROCESSING,
+    picture=image("input_1", size=256, low=0.0, high=1.0),
+    outputs={
+        output("activation_10", "mask", (1, 256, 256, 1), "probability that the pixel is a person, 0..1"): 2e-3,
+    },
+    megabytes=1,
+    memory_mb=26,
 )

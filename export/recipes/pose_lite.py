@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ..spec import MemberSpec
-from .mediapipe import POSE_TARBALL
-from .pose_landmarks import pose_spec
+from .mediapipe import pose_tarball
+from .pose_landmarks import pose_recipe
 
-SPEC = pose_spec(
+RECIPE = pose_recipe(
     "pose-lite",
-    MemberSpec(
-        archive=POSE_TARBALL,
-        path="package/pose_landmark_lite.tflite",
+    pose_tarball(
+        "package/pose_landmark_lite.tflite",
         sha256="f17bfbecadb61c3be1baa8b8d851cc6619c870a87167b32848ad20db306b9d61",
-        bytes=2_819_824,
+        size=2_819_824,
     ),
+    megabytes=3,
+    memory_mb=45,
 )

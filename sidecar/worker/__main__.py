@@ -23,6 +23,7 @@ class Settings(msgspec.Struct, frozen=True):
     threads: int
     warm: list[str]
     gateway_pid: int
+    vram_bytes: int | None = None
     log_level: str = "INFO"
     log_format: Literal["text", "json"] = "text"
 
@@ -37,7 +38,12 @@ def main() -> int:
     from ..engine.registry import Registry
     from ..engine.runtime import Runtime
 
-    runtime = Runtime(Registry(settings.packs), providers=settings.providers, threads=settings.threads)
+    runtime = Runtime(
+        Registry(settings.packs),
+        providers=settings.providers,
+        threads=settings.threads,
+        vram_limit=settings.vram_bytes,
+    )
     warming = runtime.start_warming(settings.warm)
     import cv2  # the rest is imported while the models load: a new worker is wanted back at once
 

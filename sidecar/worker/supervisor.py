@@ -73,6 +73,7 @@ class WorkerSettings:
     packs: str
     providers: list[str]
     threads: int
+    vram_bytes: int | None = None
     log_level: str = "INFO"
     log_format: str = "text"
     command: list[str] = field(default_factory=lambda: [sys.executable, "-m", "sidecar.worker"])
@@ -305,6 +306,7 @@ class WorkerHandle:
             "packs": self._settings.packs,
             "providers": self._settings.providers,
             "threads": self._settings.threads,
+            "vram_bytes": self._settings.vram_bytes,
             "warm": self.warm,
             "gateway_pid": os.getpid(),
             "log_level": self._settings.log_level,

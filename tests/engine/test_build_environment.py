@@ -31,12 +31,12 @@ def test_an_environment_that_pip_did_not_finish_is_made_again(tmp_path: Path, mo
     pip = Pip(-15, 0, 0)
     monkeypatch.setattr(child, "run", pip.run)
     with pytest.raises(InstallError, match="could not be installed"):
-        ensure(BuildEnvironment(tmp_path))
-    ensure(BuildEnvironment(tmp_path))
-    ensure(BuildEnvironment(tmp_path))
+        ensure(BuildEnvironment(tmp_path, "tflite"))
+    ensure(BuildEnvironment(tmp_path, "tflite"))
+    ensure(BuildEnvironment(tmp_path, "tflite"))
     assert len(pip.commands) == 2
-    BuildEnvironment(tmp_path).distrust()
-    ensure(BuildEnvironment(tmp_path))
+    BuildEnvironment(tmp_path, "tflite").distrust()
+    ensure(BuildEnvironment(tmp_path, "tflite"))
     assert len(pip.commands) == 3
 
 
@@ -45,7 +45,7 @@ def test_the_environment_holds_this_versions_code_and_sees_nothing_of_the_servin
 ) -> None:
     pip = Pip(0)
     monkeypatch.setattr(child, "run", pip.run)
-    environment = BuildEnvironment(tmp_path)
+    environment = BuildEnvironment(tmp_path, "tflite")
     ensure(environment)
     assert pip.commands[0][0] == str(environment.python)
     assert (environment.sources / "export" / "__main__.py").is_file()

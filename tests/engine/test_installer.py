@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from registry_server import RegistryServer, serving
-from tiny_packs import files, index_of, write
+from tiny_packs import digest, files, index_of, write
 
+from sidecar.engine import index
 from sidecar.engine.install import child
-from sidecar.engine.install.errors import InstallError, plain_disk_errors
+from sidecar.engine.install.errors import InstallError, LicenceRefused, plain_disk_errors
 from sidecar.engine.install.installer import Installer, plan, remove
 from sidecar.engine.install.lock import exclusive
 from sidecar.engine.install.settings import RegistrySettings
@@ -33,7 +35,7 @@ a = parser.parse_args()
 print("a line that is no event")
 for name in a.only:
     print(json.dumps({"event": "converting", "pack": name}), flush=True)
-    assert pathlib.Path(a.sources, f"{name}.tflite").read_bytes() == b"weights"
+    assert pathlib.Path(a.sources, name, "model.tflite").read_bytes() == b"weights"
     made = pathlib.Path(__file__).parent.parent / "made" / name
     if not made.exists():
         print(json.dumps({"event": "failed", "pack": name, "message": f"{name} did not pass its gate."}))
@@ -98,20 +100,25 @@ class Bench:
             folder / "packs", index=index_of("tiny", "other", weights=WEIGHTS, archive=self.archive)
         )
         self.build = folder / "build"
+        self.asked: list[str] = []
         self.server = server
         self.environment = FakeEnvironment(folder / "src", ("tiny", "other"))
         server.files["/@mediapipe%2Ftiny/1"] = f'{{"dist": {{"tarball": "{server.address}/t.tgz"}}}}'.encode()
         server.files["/t.tgz"] = self.archive
 
-    def install(self, *names: str, keep_build: bool = False) -> tuple[str, ...]:
+    def install(self, *names: str, keep_build: bool = False, accepted: tuple[str, ...] = ()) -> tuple[str, ...]:
+        def environment(name: str) -> FakeEnvironment:
+            self.asked.append(name)
+            return self.environment
+
         installer = Installer(
             self.registry,
             build=self.build,
             progress=Quiet(),
-            environment=self.environment,
+            environment=environment,
             registries=RegistrySettings(npm=self.server.address),
         )
-        return installer.install(names or ("all",), keep_build=keep_build)
+        return installer.install(names or ("all",), keep_build=keep_build, accepted=accepted)
 
 
 def tarball(entries: dict[str, bytes]) -> bytes:
@@ -122,6 +129,43 @@ def tarball(entries: dict[str, bytes]) -> bytes:
             item.size = len(data)
             bundle.addfile(item, io.BytesIO(data))
     return buffer.getvalue()
+
+
+def of_two_kinds(archive: bytes) -> index.Index:
+    """`tiny` of a file in three parts from two archives, in one group; `other` by another set, in another."""
+    parts = [("first", b"wei"), ("first", b"gh"), ("second", b"ts")]
+    members = [{"archive": key, "path": f"package/{n}"} | digest(part) for n, (key, part) in enumerate(parts)]
+    sound = msgspec.to_builtins(index_of("tiny", "other", weights=WEIGHTS, archive=archive))
+    source = sound["archives"]["tiny"]
+    second = tarball({"package/2": b"ts"})
+    sound["archives"] |= {
+        "first": source | {"file": "tiny-parts.tgz", "package": "@parts/tiny"} | digest(tarball(PARTS)),
+        "second": source | {"file": "tiny-parts.tgz", "package": "@more/tiny"} | digest(second),
+    }
+    sound["packs"]["tiny"]["members"] = {"model.tflite": members}
+    sound["packs"]["other"] |= {"environment": "ready", "restriction": "use-restricted"}
+    sound["groups"] = {"one": ["tiny"], "two": ["other"]}
+    return msgspec.convert(sound, index.Index)
+
+
+PARTS = {"package/0": b"wei", "package/1": b"gh"}
+
+
+class TwoKinds(Bench):
+    """As `of_two_kinds`."""
+
+    def __init__(self, folder: Path, server: RegistryServer) -> None:
+        super().__init__(folder, server)
+        self.registry = Registry(folder / "packs", index=of_two_kinds(self.archive))
+        for scope, members in (("parts", PARTS), ("more", {"package/2": b"ts"})):
+            server.files[f"/@{scope}%2Ftiny/1"] = f'{{"dist": {{"tarball": "{server.address}/{scope}.tgz"}}}}'.encode()
+            server.files[f"/{scope}.tgz"] = tarball(members)
+
+
+@pytest.fixture
+def two_kinds(tmp_path: Path) -> Iterator[TwoKinds]:
+    with serving() as server:
+        yield TwoKinds(tmp_path, server)
 
 
 @pytest.fixture
@@ -199,6 +243,58 @@ def test_a_full_disk_is_a_plain_error(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(InstallError, match="cannot be written"), plain_disk_errors(tmp_path):
         raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path))
+
+
+def test_a_source_in_parts_is_joined_in_order(two_kinds: TwoKinds) -> None:
+    """The stand-in converter takes nothing but the whole file."""
+    assert two_kinds.install("one", keep_build=True) == ("tiny",)
+    assert two_kinds.asked == ["tflite"]
+    staged = two_kinds.build / "weights" / "tiny"
+    assert {path.name: path.read_bytes() for path in staged.iterdir()} == {"model.tflite": WEIGHTS}
+    assert len(list((two_kinds.build / "archives").iterdir())) == 2, "archives of one name do not meet"
+
+
+def test_parts_that_are_there_are_not_fetched_again(two_kinds: TwoKinds) -> None:
+    more = two_kinds.server.files.pop("/more.tgz")
+    with pytest.raises(InstallError, match="404"):
+        two_kinds.install("one")
+    two_kinds.server.files["/more.tgz"] = more
+    del two_kinds.server.files["/parts.tgz"]
+    shutil.rmtree(two_kinds.build / "archives")
+    assert two_kinds.install("one") == ("tiny",)
+
+
+def test_a_source_that_was_damaged_where_it_lay_is_made_again(two_kinds: TwoKinds) -> None:
+    made = two_kinds.environment.sources / "made"
+    shutil.move(made / "tiny", made / "later")
+    with pytest.raises(InstallError, match="did not pass its gate"):
+        two_kinds.install("one")
+    (two_kinds.build / "weights" / "tiny" / "model.tflite").write_bytes(WEIGHTS[::-1])
+    shutil.move(made / "later", made / "tiny")
+    assert two_kinds.install("one") == ("tiny",), "the stand-in converter takes nothing but the published weights"
+
+
+def test_a_damaged_part_never_reaches_the_converter(two_kinds: TwoKinds) -> None:
+    two_kinds.server.files["/more.tgz"] = tarball({"package/2": b"TS"}).ljust(len(tarball({"package/2": b"ts"})), b"\0")
+    with pytest.raises(InstallError, match="damaged"):
+        two_kinds.install("one")
+    assert not list(two_kinds.build.rglob("model.tflite"))
+
+
+def test_each_group_is_converted_in_its_own_environment(two_kinds: TwoKinds) -> None:
+    todo = plan(two_kinds.registry, ["one", "two"])
+    assert todo.environments == ("tflite", "ready") and set(todo.package_bytes) == {"tflite", "ready"}
+    assert todo.disk_bytes > todo.download_bytes > sum(todo.package_bytes.values())
+    assert two_kinds.install("one", "two", accepted=("Apache-2.0",)) == ("tiny", "other")
+    assert two_kinds.asked == ["tflite", "ready"]
+
+
+def test_a_licence_that_restricts_use_is_accepted_by_name_or_nothing_is_fetched(two_kinds: TwoKinds) -> None:
+    for accepted in ((), ("MIT",)):
+        with pytest.raises(LicenceRefused, match=r"use-restricted.*--accept-licence Apache-2.0"):
+            two_kinds.install("two", accepted=accepted)
+    assert two_kinds.server.seen == [] and two_kinds.asked == []
+    assert two_kinds.install("two", accepted=("Apache-2.0",)) == ("other",)
 
 
 def test_removing(bench: Bench) -> None:

@@ -27,7 +27,7 @@ def server() -> Iterator[RegistryServer]:
 
 def find(archive: Archive, server: RegistryServer, *pages: str, token: str | None = None) -> str:
     pypi = tuple(f"{server.address}{page}" for page in pages) or (f"{server.address}/simple",)
-    registries = RegistrySettings(pypi=pypi, npm=server.address, npm_token=token)
+    registries = RegistrySettings(pypi=pypi, npm=server.address, npm_tokens={server.address: token} if token else {})
     return locate(archive, registries, Transport(registries))
 
 
@@ -89,7 +89,9 @@ def test_the_users_settings_are_honoured(tmp_path: Path) -> None:
     )
     found = combine({}, pip=pip, npmrc=npmrc)
     assert found.pypi == ("https://pip.example/simple", "https://more.example/simple")
-    assert (found.npm, found.npm_token) == ("https://npm.example/team", "secret")
+    assert (found.npm, found.npm_of("@mediapipe/pose")) == ("https://all.example", "https://npm.example/team")
+    assert found.npm_token("https://npm.example/team/pose-1.tgz") == "secret"
+    assert found.npm_token("https://all.example/pose-1.tgz") is None
     assert found.certificates == (str(certificate),)
     assert found.proxy == "http://proxy.example:3128"
 

@@ -6,9 +6,12 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_packs import MODEL, SHA, document
+from tiny_packs import MODEL, SHA, document, graph
 
 from sidecar.engine import index, manifest
+
+VARIANT = {"file": "tiny.onnx", "precision": "fp32", "providers": ["cpu"]}
+TENSOR = {"name": "image", "dtype": "float32", "shape": [1, "height"]}
 
 
 def decode(text: object) -> manifest.Manifest:
@@ -29,29 +32,40 @@ def test_file_names_stay_inside_the_pack(name: str) -> None:
     files = [{"name": name, "bytes": len(MODEL)}]
     variants = [{"file": name, "precision": "fp32", "providers": ["cpu"]}]
     with pytest.raises(msgspec.ValidationError):
-        decode(document(files=files, variants=variants))
+        decode(document(files=files, graphs=[graph(variants=variants)]))
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"surprise": 1},
-        {"schema": 2},
+        {"schema": 1},
         {"name": "../tiny"},
         {"name": "Tiny"},
         {"version": "latest"},
-        {"external_data": True},
+        {"sources": []},
         {"files": []},
-        {"files": [{"name": "tiny.onnx", "bytes": 5 * 1024**3}]},
+        {"files": [{"name": "tiny.onnx", "bytes": 17 * 1024**3}]},
         {"files": [{"name": "tiny.onnx", "bytes": 1}, {"name": "tiny.onnx", "bytes": 2}]},
         {"files": [{"name": "tiny.onnx", "bytes": 1}, {"name": "manifest.json", "bytes": 2}]},
-        {"variants": [{"file": "other.onnx", "precision": "fp32", "providers": ["cpu"]}]},
-        {"variants": [{"file": "tiny.onnx", "precision": "fp32", "providers": ["tpu"]}]},
-        {"variants": [{"file": "tiny.onnx", "precision": "fp32", "providers": []}]},
-        {"gate": {"against": "", "metric": "max_abs_over_noise", "tolerance": {}}},
-        {"gate": {"against": "", "metric": "max_abs_over_noise", "tolerance": {"mask": 0.0}}},
-        {"inputs": [{"name": "image", "dtype": "float32", "shape": [1, 0], "meaning": ""}]},
-        {"inputs": [{"name": "image", "dtype": "float32", "shape": [1] * 7, "meaning": ""}]},
+        {"graphs": []},
+        {"graphs": [graph(), graph()]},
+        {"graphs": [graph(variants=[VARIANT | {"file": "other.onnx"}])]},
+        {"graphs": [graph(variants=[VARIANT | {"providers": ["tpu"]}])]},
+        {"graphs": [graph(variants=[VARIANT | {"providers": []}])]},
+        {"graphs": [graph(variants=[VARIANT | {"data": ["weights.bin"]}])]},
+        {"graphs": [graph(variants=[VARIANT | {"data": ["../tiny.onnx"]}])]},
+        {"graphs": [graph(inputs=[TENSOR, TENSOR])]},
+        {"graphs": [graph(inputs=[TENSOR | {"shape": [1, 0]}])]},
+        {"graphs": [graph(inputs=[TENSOR | {"shape": [1] * 7}])]},
+        {"graphs": [graph(inputs=[TENSOR | {"shape": ["Batch size"]}])]},
+        {"graphs": [graph(inputs=[TENSOR | {"dtype": "string"}])]},
+        {"gate": {"against": "", "metric": "max_abs", "tolerance": {"model.mask": 0.0}}},
+        {"gate": {"against": "", "metric": "liked", "tolerance": {"model.mask": 1.0}}},
+        {"gate": {"against": "", "metric": "max_abs", "tolerance": {"model.nothing": 1.0}}},
+        {"runner": {"kind": "python", "code": "import os"}},
+        {"runner": {"kind": "tensors", "labels": "labels.txt"}},
+        {"runner": {"kind": "text_embedding", "tokenizer": "tiny.onnx", "size": 0, "max_tokens": 1}},
     ],
 )
 def test_what_is_wrong_is_refused(changes: dict[str, Any]) -> None:
@@ -90,10 +104,30 @@ def test_the_shipped_index_names_every_vision_model() -> None:
     assert len(shipped.expand(["iris", "vision"])) == 10
 
 
-def test_an_index_that_contradicts_itself_is_refused() -> None:
-    member = {"archive": "nowhere", "path": "a", "sha256": SHA, "bytes": 1}
-    pack = {"version": "1.0.0", "licence": "MIT", "weights": member, "files": {}}
-    with pytest.raises(msgspec.ValidationError, match="archive"):
-        index.decode(msgspec.json.encode({"schema": 1, "groups": {}, "archives": {}, "packs": {"a": pack}}))
-    with pytest.raises(msgspec.ValidationError, match="group"):
-        index.decode(msgspec.json.encode({"schema": 1, "groups": {"g": ["a"]}, "archives": {}, "packs": {}}))
+MEMBER = {"archive": "nowhere", "path": "a", "sha256": SHA, "bytes": 1}
+ENTRY = {"version": "1.0.0", "licence": "MIT", "environment": "ready", "members": {"a.onnx": [MEMBER]}, "files": {}}
+ARCHIVE = {"registry": "npm", "package": "a", "version": "1", "file": "a.tgz", "sha256": SHA, "bytes": 1}
+
+
+def index_text(**changes: Any) -> bytes:
+    sound = {"schema": 2, "groups": {"g": ["a"]}, "archives": {"nowhere": ARCHIVE}, "packs": {"a": ENTRY}}
+    return msgspec.json.encode(sound | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"archives": {}}, "archive"),
+        ({"groups": {"g": ["b"]}}, "group"),
+        ({"groups": {}}, "in no group"),
+        ({"packs": {"a": ENTRY | {"environment": None}}}, "converts"),
+        ({"packs": {"a": ENTRY | {"environment": "../torch"}}}, "environment"),
+        ({"packs": {"a": ENTRY | {"members": {"../a.onnx": [MEMBER]}}}}, "members"),
+        ({"packs": {"a": ENTRY | {"members": {"a.onnx": []}}}}, "members"),
+        ({"packs": {"a": ENTRY | {"restriction": "whatever"}}}, "restriction"),
+    ],
+)
+def test_an_index_that_contradicts_itself_is_refused(changes: dict[str, Any], named: str) -> None:
+    assert index.decode(index_text()).packs["a"].parts[0].archive == "nowhere"
+    with pytest.raises(msgspec.ValidationError, match=named):
+        index.decode(index_text(**changes))

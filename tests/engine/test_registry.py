@@ -17,7 +17,7 @@ INDEX = index_of("tiny", "other", "third")
 
 def test_states_and_listing(tmp_path: Path) -> None:
     write(tmp_path, "tiny")
-    (write(tmp_path, "other") / "other.onnx").write_bytes(b"short")
+    (write(tmp_path, "other") / "tiny.onnx").write_bytes(b"short")
     registry = Registry(tmp_path, index=INDEX)
     assert {row.name: row.state for row in registry.states()} == {
         "tiny": "installed",

@@ -58,7 +58,7 @@ def test_a_missing_or_different_member_is_refused(tmp_path: Path, make: object, 
     archive = make(tmp_path / "a.archive", ENTRIES)
     with pytest.raises(DamagedDownload):
         extract(archive, {tmp_path / "out" / "w": wanted})
-    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob("out/*"))
 
 
 def test_a_link_in_place_of_the_member_is_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from sidecar.engine import vram
+from sidecar.engine.graph import LoadedGraph, Placed
 from sidecar.engine.registry import Registry
 from sidecar.engine.runtime import Model, Runtime
 from sidecar.engine.vram import Reading, Vram
@@ -48,9 +49,7 @@ class FakeNvml:
         return SimpleNamespace(used=sum(device.values()))
 
     def nvmlDeviceGetComputeRunningProcesses(self, device: dict[int, int]) -> list[Any]:
-        return [
-            SimpleNamespace(pid=pid, usedGpuMemory=size if self.tells else None) for pid, size in device.items()
-        ]
+        return [SimpleNamespace(pid=pid, usedGpuMemory=size if self.tells else None) for pid, size in device.items()]
 
     def _fail(self) -> None:
         if self.broken:
@@ -109,14 +108,19 @@ class OnGpu(Runtime):
         self._library = library
         self._gives_back = gives_back
 
-    def _first_that_runs(self, pack: Any) -> Model:
+    def _assemble(self, pack: Any) -> Model:
         self._library.devices[0][OURS] = self._library.devices[0].get(OURS, 300 * MIB) + 50 * MIB
-        spec = tuple(pack.manifest.inputs)
-        model = Model(pack.manifest.name, "cuda", "fp16", object(), spec, ("out",), self)
+        model = Model(pack, self)
+        (graph,) = pack.manifest.graphs
+        placed = Placed("cuda", "fp16", "cuda")
+        model.graphs["model"] = LoadedGraph(
+            model.name, graph, placed, inputs=graph.inputs, outputs=graph.outputs, host=self, meter=model
+        )
         return model
 
-    def run(self, session: Any, outputs: tuple[str, ...], feeds: dict[str, Any], *args: Any) -> list[Any]:
-        return [np.zeros(1, np.float32)]
+    def run(self, session: Any, outputs: tuple[str, ...], feeds: Any) -> list[Any]:
+        specs = {spec.name: spec for spec in session.outputs}
+        return [np.zeros([int(axis) for axis in specs[name].shape], np.float32) for name in outputs]
 
     def unload(self, name: str) -> bool:
         if self._gives_back:

@@ -14,36 +14,45 @@ MODEL = bytes(range(256)) * 16
 SHA = "0" * 64
 
 
+def graph(**changes: Any) -> dict[str, Any]:
+    """The graph of such a manifest."""
+    return {
+        "name": "model",
+        "inputs": [{"name": "image", "dtype": "float32", "shape": [1, 8, 8, 3], "meaning": "RGB"}],
+        "outputs": [{"name": "mask", "dtype": "float32", "shape": [1, 8, 8, 1], "meaning": "0..1"}],
+        "variants": [{"file": "tiny.onnx", "precision": "fp32", "providers": ["cuda", "cpu"]}],
+    } | changes
+
+
 def document(name: str = "tiny", **changes: Any) -> dict[str, Any]:
     """A manifest that is valid until something of it is changed."""
     return {
-        "schema": 1,
+        "schema": 2,
         "name": name,
         "version": "1.0.0",
         "task": "nothing",
         "licence": {"spdx": "Apache-2.0", "attribution": "us", "notice": "none", "url": "https://example.org"},
-        "source": {
-            "registry": "npm",
-            "package": "tiny",
-            "version": "1",
-            "file": "tiny-1.tgz",
-            "file_sha256": SHA,
-            "member": "package/tiny.tflite",
-            "member_sha256": SHA,
-        },
-        "inputs": [{"name": "image", "dtype": "float32", "shape": [1, 8, 8, 3], "meaning": "RGB"}],
-        "outputs": [{"name": "mask", "dtype": "float32", "shape": [1, 8, 8, 1], "meaning": "0..1"}],
-        "preprocessing": {"colour": "rgb", "low": 0.0, "high": 1.0, "layout": "nhwc", "width": 8, "height": 8},
-        "files": [{"name": f"{name}.onnx", "bytes": len(MODEL)}],
-        "external_data": False,
-        "variants": [{"file": f"{name}.onnx", "precision": "fp32", "providers": ["cuda", "cpu"]}],
-        "gate": {"against": "itself", "metric": "max_abs_over_noise", "tolerance": {"mask": 0.01}},
+        "sources": [
+            {
+                "registry": "npm",
+                "package": "tiny",
+                "version": "1",
+                "file": "tiny-1.tgz",
+                "file_sha256": SHA,
+                "member": "package/tiny.tflite",
+                "member_sha256": SHA,
+            }
+        ],
+        "files": [{"name": "tiny.onnx", "bytes": len(MODEL)}],
+        "graphs": [graph()],
+        "runner": {"kind": "tensors"},
+        "gate": {"against": "itself", "metric": "max_abs_over_noise", "tolerance": {"model.mask": 0.01}},
     } | changes
 
 
 def files(name: str = "tiny", **changes: Any) -> dict[str, bytes]:
     """The files of a pack."""
-    return {manifest.MANIFEST_FILE: msgspec.json.encode(document(name, **changes)), f"{name}.onnx": MODEL}
+    return {manifest.MANIFEST_FILE: msgspec.json.encode(document(name, **changes)), "tiny.onnx": MODEL}
 
 
 def write(root: Path, name: str = "tiny", **changes: Any) -> Path:
@@ -61,13 +70,14 @@ def index_of(*names: str, weights: bytes = b"weights", archive: bytes = b"archiv
         name: {
             "version": "1.0.0",
             "licence": "Apache-2.0",
-            "weights": {"archive": "tiny", "path": f"package/{name}.tflite"} | digest(weights),
+            "environment": "tflite",
+            "members": {"model.tflite": [{"archive": "tiny", "path": f"package/{name}.tflite"} | digest(weights)]},
             "files": {file: digest(data) for file, data in files(name).items()},
         }
         for name in names
     }
     source = {"registry": "npm", "package": "@mediapipe/tiny", "version": "1", "file": "tiny-1.tgz"} | digest(archive)
-    text = {"schema": 1, "groups": {"all": names}, "archives": {"tiny": source}, "packs": entries}
+    text = {"schema": 2, "groups": {"all": names}, "archives": {"tiny": source}, "packs": entries}
     return index.decode(msgspec.json.encode(text))
 
 

@@ -10,9 +10,9 @@ import pytest
 from tiny_spec import SIZE, spec
 from tiny_tflite import TinyModel
 
-from export.convert import convert
 from export.errors import NamesError, SourceError, UnsupportedOp
-from export.validate import validate
+from export.tflite.check import check
+from export.tflite.convert import convert
 
 RNG = np.random.default_rng(7)
 IMAGE = (1, SIZE, SIZE, 3)
@@ -181,7 +181,7 @@ def test_each_operator_computes_what_the_source_interpreter_computes(case: str) 
     build, shape = CASES[case]
     source = one(build, shape)
     recipe = spec(("out", shape))
-    worst = validate(recipe, source, convert(recipe, source))
+    worst = check(recipe, source, convert(recipe, source))
     assert worst["o0"] < 1e-4
 
 
@@ -192,7 +192,7 @@ def test_the_recipe_gives_outputs_their_names_and_shapes() -> None:
     assert [tensor.name for tensor in model.graph.input] == ["image"]
     assert [tensor.name for tensor in model.graph.output] == ["o0"]
     assert [axis.dim_value for axis in model.graph.output[0].type.tensor_type.shape.dim] == [1, 3]
-    validate(recipe, source, convert(recipe, source))
+    check(recipe, source, convert(recipe, source))
 
 
 def test_images_stay_nchw_between_operators() -> None:

@@ -8,9 +8,9 @@ from ai_edge_litert import schema_py_generated as schema
 from tiny_spec import SIZE, spec
 from tiny_tflite import TinyModel
 
-from export.convert import convert
+from export.tflite.check import check
+from export.tflite.convert import convert
 from export.tflite.sparsity import densify
-from export.validate import validate
 
 
 def dense(size: int) -> Any:
@@ -76,4 +76,4 @@ def test_sparse_weights_equal_what_the_interpreter_makes_of_them() -> None:
     model.add("CONV_2D", inputs, [result], table="Conv2DOptions", **options)
     recipe = spec(("out", (1, SIZE, SIZE, 4)))
     blob = model.bytes([source], [result])
-    assert validate(recipe, blob, convert(recipe, blob))["o0"] < 1e-5
+    assert check(recipe, blob, convert(recipe, blob))["o0"] < 1e-5

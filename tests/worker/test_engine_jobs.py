@@ -235,7 +235,7 @@ def test_an_unknown_model_is_not_found(bench: Any) -> None:
 def test_memory_that_does_not_come_back_is_admitted(vision_models: Any) -> None:
     """Somebody still holds the session: the worker must say so, for then it is replaced."""
     runtime = Runtime(Registry(), providers=["cpu"], threads=1)
-    kept = runtime.load("pose-heavy").session
+    kept = runtime.load("pose-heavy").graphs["model"].session
     assert runtime.unload("pose-heavy") is False
     assert kept.get_inputs()
 

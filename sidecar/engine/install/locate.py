@@ -46,7 +46,7 @@ def _pypi(archive: Archive, page: str, transport: Transport) -> str | None:
 
 
 def _npm(archive: Archive, settings: RegistrySettings, transport: Transport) -> str:
-    address = f"{settings.npm}/{quote(archive.package, safe='@')}/{archive.version}"
+    address = f"{settings.npm_of(archive.package)}/{quote(archive.package, safe='@')}/{archive.version}"
     _, text = transport.read(address, accept="application/json")
     document = _parse(text)
     dist = document.get("dist")

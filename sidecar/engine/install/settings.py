@@ -8,25 +8,38 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 PYPI = "https://pypi.org/simple"
 NPM = "https://registry.npmjs.org"
 _PIP_TIMEOUT_S = 30.0
+_SCOPE = re.compile(r"^@[^:]+:registry$")
 _ENVIRONMENT_REFERENCE = re.compile(r"\$\{([^}]+)\}")
 
 
 @dataclass(frozen=True)
 class RegistrySettings:
-    """Base addresses without a trailing slash, certificates to trust besides the system's, a proxy, npm's token."""
+    """Base addresses without a trailing slash, certificates to trust besides the system's, a proxy.
+
+    `npm_scopes`: npm's registry by scope (`@mediapipe`), where it is another one; `npm_tokens`: by registry.
+    """
 
     pypi: tuple[str, ...] = (PYPI,)
     npm: str = NPM
-    npm_token: str | None = None
+    npm_scopes: Mapping[str, str] = field(default_factory=dict)
+    npm_tokens: Mapping[str, str] = field(default_factory=dict)
     certificates: tuple[str, ...] = ()
     proxy: str | None = None
+
+    def npm_of(self, package: str) -> str:
+        """The registry that has an npm package."""
+        return self.npm_scopes.get(package.partition("/")[0], self.npm)
+
+    def npm_token(self, address: str) -> str | None:
+        """The token for an address, if it lies in an npm registry that has one."""
+        return next((token for base, token in self.npm_tokens.items() if address.startswith(f"{base}/")), None)
 
 
 def read(environ: Mapping[str, str] = os.environ) -> RegistrySettings:
@@ -43,17 +56,22 @@ def combine(environ: Mapping[str, str], *, pip: Mapping[str, str], npmrc: Mappin
         return environ.get(f"PIP_{option.upper().replace('-', '_')}") or next(filter(None, in_files), None)
 
     pages = [of_pip("index-url") or PYPI, *(of_pip("extra-index-url") or "").split()]
-    scoped = npmrc.get("@mediapipe:registry")
-    npm = scoped or environ.get("npm_config_registry") or environ.get("NPM_CONFIG_REGISTRY") or npmrc.get("registry")
+    npm = environ.get("npm_config_registry") or environ.get("NPM_CONFIG_REGISTRY") or npmrc.get("registry")
     npm = (npm or NPM).rstrip("/")
+    scopes = {key.partition(":")[0]: value.rstrip("/") for key, value in npmrc.items() if _SCOPE.match(key)}
     named = (of_pip("cert"), npmrc.get("cafile"), environ.get("REQUESTS_CA_BUNDLE"), environ.get("SSL_CERT_FILE"))
     return RegistrySettings(
         pypi=tuple(page.rstrip("/") for page in pages if urlsplit(page).scheme in ("http", "https")),
         npm=npm,
-        npm_token=npmrc.get(f"//{urlsplit(npm).netloc}{urlsplit(npm).path}/:_authToken"),
+        npm_scopes=scopes,
+        npm_tokens={base: token for base in (npm, *scopes.values()) if (token := _token(npmrc, base))},
         certificates=tuple(dict.fromkeys(path for path in named if path and Path(path).is_file())),
         proxy=of_pip("proxy") or npmrc.get("https-proxy") or npmrc.get("proxy"),
     )
+
+
+def _token(npmrc: Mapping[str, str], base: str) -> str | None:
+    return npmrc.get(f"//{urlsplit(base).netloc}{urlsplit(base).path}/:_authToken")
 
 
 def parse_pip(text: str) -> dict[str, str]:

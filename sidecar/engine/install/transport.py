@@ -61,8 +61,8 @@ class Transport:
         if parts.username:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")
-        elif self._settings.npm_token and bare.startswith(f"{self._settings.npm}/"):
-            request.add_unredirected_header("Authorization", f"Bearer {self._settings.npm_token}")
+        elif token := self._settings.npm_token(bare):
+            request.add_unredirected_header("Authorization", f"Bearer {token}")
         return request
 
 

@@ -13,6 +13,8 @@ from typing import IO
 from ..index import Member
 from .errors import DamagedDownload
 
+_CHUNK = 1 << 20
+
 
 def extract(archive: Path, members: Mapping[Path, Member]) -> None:
     """Writes each member to the path that it is mapped from.
@@ -57,10 +59,18 @@ def _from_tar(archive: Path, wanted: dict[Path, Member]) -> None:
 
 
 def _write(stream: IO[bytes], target: Path, member: Member) -> None:
-    data = stream.read(member.bytes + 1)
-    if len(data) != member.bytes or hashlib.sha256(data).hexdigest() != member.sha256:
-        raise DamagedDownload(f"{member.path} is not the file that this version was made for.")
+    """A piece at a time, and no byte more than the listed size."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    part.write_bytes(data)
-    part.replace(target)
+    hasher, left = hashlib.sha256(), member.bytes
+    try:
+        with part.open("wb") as file:
+            while left and (chunk := stream.read(min(_CHUNK, left))):
+                file.write(chunk)
+                hasher.update(chunk)
+                left -= len(chunk)
+        if left or stream.read(1) or hasher.hexdigest() != member.sha256:
+            raise DamagedDownload(f"{member.path} is not the file that this version was made for.")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

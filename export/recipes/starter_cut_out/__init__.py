@@ -1,0 +1,1 @@
+"""Starter packs of the group `opt-in`; one data file a pack."""

@@ -1,0 +1,1 @@
+"""Group `language`: text to vectors, and two chat models, from package registries."""

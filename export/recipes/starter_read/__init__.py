@@ -1,0 +1,1 @@
+"""Starter packs of the group `read`; one data file a pack."""

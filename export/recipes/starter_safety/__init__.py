@@ -1,0 +1,1 @@
+"""Starter packs of the group `safety`; one data file a pack."""

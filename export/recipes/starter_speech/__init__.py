@@ -1,0 +1,1 @@
+"""Group `speech`: where somebody speaks, and what is said, from package registries."""

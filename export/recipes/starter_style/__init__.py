@@ -1,0 +1,1 @@
+"""Starter packs of the group `style`; one data file a pack."""
