@@ -59,6 +59,8 @@ def _test(*, full: bool) -> int:
         chosen += ["--ignore=tests/unity"]
     if not browser:
         chosen += ["--ignore=tests/browser"]
+    if full:
+        _step("Every export recipe on a tiny model", [python, "-m", "export", "tiny", "--all"])
     code = _run([python, "-m", "pytest", *chosen])
     if not csharp:
         print("\n*** C# WAS NOT TESTED: there is no Mono here. Install mono-mcs and mono-devel, run this again. ***")
@@ -77,7 +79,8 @@ def _environment(extra: str) -> None:
         _make_venv()
     install = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", "-q"]
     flavour = "cuda" if shutil.which("nvidia-smi") and os.environ.get("VITRINE_CUDA") else "cpu"
-    _step("Python packages (about 250 MB)", [*install, "-e", f"{ROOT}[{'dev' if extra == 'dev' else flavour}]"])
+    size = "1.7 GB with torch for the export tests; more where pip brings CUDA" if extra == "dev" else "about 250 MB"
+    _step(f"Python packages ({size})", [*install, "-e", f"{ROOT}[{'dev' if extra == 'dev' else flavour}]"])
     stamp.write_text(wanted)
 
 

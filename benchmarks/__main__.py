@@ -31,6 +31,7 @@ EPILOG = """examples:
   python -m benchmarks run mirror-90 --report out.html  one scenario, open loop, with a page to look at
   python -m benchmarks run --list                      the scenarios that there are
   python -m benchmarks compare A.json B.json           better, worse or cannot tell, with confidence intervals
+  python -m benchmarks diffusion --rounds 9             what a step of an image model costs, and what the runner adds
   python -m benchmarks report latency.json             what Unity's Latency sample wrote, as a table
   python -m benchmarks frametimes ON.csv --against OFF.csv  what AI costs a game: PresentMon, OVR, SteamVR, Unity
   python -m benchmarks soak --minutes 30               half an hour of everything: slopes of memory, handles, latency

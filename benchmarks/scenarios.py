@@ -10,7 +10,8 @@ from typing import Protocol
 
 from rich.console import Console
 
-from . import bridge, compare, game, latency_file, run_scenario, tryon, wire
+from . import bridge, compare, diffusion, game, latency_file, run_scenario, text, tryon, wire
+from .device import command as gpu
 from .frametimes import command as frametimes
 from .hardening import chaos, flood, fuzz, soak
 from .peers import run as peers
@@ -77,6 +78,15 @@ SCENARIOS = (
         "peers", "beside FastAPI, LitServe, BentoML, Ray Serve, as ratios", peers.__doc__ or "",
         peers.add_options, peers.run,
     ),
+    Scenario(
+        "diffusion", "a diffusion step, and what of it is the runner's own", diffusion.__doc__ or "",
+        diffusion.add_options, diffusion.run,
+    ),
+    Scenario(
+        "text", "tokens a second beside a plain loop and onnxruntime-genai", text.__doc__ or "",
+        text.add_options, text.run,
+    ),
+    Scenario("gpu", "models on the GPU, each beside the CPU", gpu.__doc__ or "", gpu.add_options, gpu.run),
     Scenario("fuzz", "a million hostile messages", fuzz.__doc__ or "", fuzz.add_options, fuzz.run),
     Scenario(
         "flood", "a thousand connections, ten thousand calls", flood.__doc__ or "", flood.add_options, flood.run

@@ -39,7 +39,7 @@ class Deviation:
             return self.max_abs / self.largest if self.largest else self.max_abs
         return {"cosine": self.cosine, "agreement": self.agreement}.get(metric, self.max_abs)
 
-    def add(self, expected: NDArray[Any], found: NDArray[Any]) -> None:
+    def add(self, expected: NDArray[Any], found: NDArray[Any], *, choices: bool = True) -> None:
         """Counts one more pair of arrays of equal shape. A NaN, or an infinity on one side only, is an endless
         difference."""
         a, b = np.asarray(expected, np.float64), np.asarray(found, np.float64)
@@ -51,7 +51,7 @@ class Deviation:
         self.max_abs = max(self.max_abs, float(difference.max()))
         self.largest = max(self.largest, float(np.nan_to_num(np.abs(a)).max()))
         self.cosine = min(self.cosine, _cosine(a, b))
-        if a.ndim:
+        if a.ndim and choices:
             same = a.argmax(axis=-1) == b.argmax(axis=-1)
             self.equal += int(np.count_nonzero(same & ~np.isnan(b).any(axis=-1)))
             self.choices += int(np.size(same))
@@ -64,10 +64,10 @@ class Comparison:
     first: str
     seen: dict[str, Deviation] = field(default_factory=dict)
 
-    def add(self, expected: Outputs, found: Outputs) -> None:
-        """Counts one probe."""
+    def add(self, expected: Outputs, found: Outputs, *, choices: bool = True) -> None:
+        """Counts one probe, its choices too unless told otherwise."""
         for name, values in expected.items():
-            self.seen.setdefault(name, Deviation()).add(values, found[name])
+            self.seen.setdefault(name, Deviation()).add(values, found[name], choices=choices)
 
     def worst(self, metric: str) -> float:
         """The number furthest from equality among the outputs that the metric looks at."""

@@ -27,6 +27,7 @@ class Probe:
     sizes: Mapping[str, int]
     inputs: Mapping[str, NDArray[Any]]
     answers: Mapping[str, NDArray[Any]]
+    is_text: bool = False
 
     @property
     def elements(self) -> int:
@@ -64,7 +65,8 @@ def read(graph: GraphSpec, folder: Path) -> Iterator[Probe]:
         if not file.exists():
             return
         inputs = _load(file)
-        yield Probe(_sizes(graph, inputs), inputs, _load(folder / f"{graph.name}-{index}-answers.npz"))
+        answers = _load(folder / f"{graph.name}-{index}-answers.npz")
+        yield Probe(_sizes(graph, inputs), inputs, answers, is_text=index >= len(graph.vary))
 
 
 def timed(graph: GraphSpec, folder: Path) -> Probe:

@@ -18,6 +18,8 @@ EPILOG = """examples:
   vitrine trace --seconds 10      where the time of each call goes, as a file for Perfetto
   vitrine doctor                  what runs here, on which provider, and what to mend
   vitrine models install vision   fetch and convert the try-on models
+  vitrine export --list           models of the hub that can become packs here
+  vitrine catalog import --help   a shop's own products, their pictures and sizes
 """
 
 
@@ -48,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_trace(commands)
     _add_doctor(commands)
     _add_models(commands)
+    _add_export(commands)
+    _add_catalog(commands)
     _add_bench(commands)
     return parser
 
@@ -61,8 +65,8 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument(
         "--provider",
         action="append",
-        choices=PROVIDERS,
-        help="allow only this execution provider; give it again for more (default: all, in the pack's order)",
+        choices=(*PROVIDERS, "tensorrt"),
+        help="allow only this execution provider; give it again for more (default: all but tensorrt)",
     )
     serve.add_argument("--threads", type=int, help="threads of one model run (default: cores - 1)")
     serve.add_argument(
@@ -195,6 +199,18 @@ def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     from . import models_cli
 
     models_cli.add_parser(commands)
+
+
+def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from . import export_cli
+
+    export_cli.add_parser(commands)
+
+
+def _add_catalog(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from . import catalog_cli
+
+    catalog_cli.add_parser(commands)
 
 
 def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -1,4 +1,4 @@
-"""Route `ctranslate2`: Whisper from CTranslate2's float files, written as ONNX: the encoder as it is, the decoder in eight bits."""
+"""Route `ctranslate2`: Whisper from CTranslate2's float files as ONNX, the encoder as it is, the decoder in 8 bits."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ MAX_TEXT_BYTES = 1 << 24
 PROBE_TOKENS = 48
 HINTS = {"zh": "以下是普通话的句子。"}  # simplified characters; without it the base model often writes traditional ones
 AGAINST = (
-    "The source's weights in float32 numpy, on drawn spectra and four texts of 48 tokens in Chinese and English: the share "
-    "of next tokens that the graphs, with their cache, choose as the source does."
+    "The source's weights in float32 numpy, on drawn spectra and four texts of 48 tokens in Chinese and English: the "
+    "share of next tokens that the graphs, with their cache, choose as the source does."
 )
 
 
@@ -52,7 +52,9 @@ class CTranslate2Speech:
             raise UnknownArchitecture(f"{path.name} holds {file.kind} {file.revision}; this route reads WhisperSpec 3.")
         hidden, mels, _ = file.shape("encoder/conv1/weight")
         parts = ("encoder", "decoder")
-        counts = [sum(f"{part}/layer_{i}/ffn/linear_0/weight" in file.variables for i in range(MAX_LAYERS)) for part in parts]
+        counts = [
+            sum(f"{part}/layer_{i}/ffn/linear_0/weight" in file.variables for i in range(MAX_LAYERS)) for part in parts
+        ]
         count = file.integer("encoder/num_heads")
         if counts[0] != counts[1] or not counts[0] or count < 1 or hidden % count:
             raise SourceError(f"{path.name} has layers or heads that do not fit together.")
@@ -118,7 +120,7 @@ class CTranslate2Speech:
 
 
 def convert(recipe: Recipe, source: Path, target: Path) -> dict[str, Path]:
-    """Writes `encoder.onnx` and `decoder.onnx`; equal sources give equal bytes on every machine. Raises `ExportError`."""
+    """Writes `encoder.onnx` and `decoder.onnx`; the same bytes on every machine. Raises `ExportError`."""
     target.mkdir(parents=True, exist_ok=True)
     speech = CTranslate2Speech.open(source / STAGED)
     return {
@@ -128,11 +130,14 @@ def convert(recipe: Recipe, source: Path, target: Path) -> dict[str, Path]:
 
 
 def check(recipe: Recipe, source: Path, graphs: Mapping[str, Path]) -> dict[str, float]:
-    """The share of next tokens on which graphs and source agree. Raises `NamesError`, `ShapeError`, `AgreementError`."""
+    """The share of next tokens on which graphs and source agree.
+
+    Raises `NamesError`, `ShapeError` or `AgreementError`.
+    """
     speech = CTranslate2Speech.open(source / STAGED)
-    sessions = {spec.name: Session(graphs[spec.name]) for spec in recipe.graphs}
-    for spec in recipe.graphs:
-        check_declared(spec, sessions[spec.name])
+    sessions = {graph.name: Session(graphs[graph.name]) for graph in recipe.graphs}
+    for graph in recipe.graphs:
+        check_declared(graph, sessions[graph.name])
     spec = _spec(recipe, source, speech.shape)
     ids = _probe(spec, _bounded(source / TOKENIZER))
     features = np.repeat(_spectra(speech.shape), len(ids) // 2, axis=0)
@@ -202,7 +207,9 @@ def _spectra(shape: SpeechShape) -> Floats:
     bands = np.zeros((shape.mels, shape.frames))
     for formant in (8, 18, 30, 44):
         centre = formant + 4 * np.sin(2 * np.pi * time * (1.3 + 0.1 * formant))
-        bands += np.exp(-(((mel - centre) / 3.0) ** 2)) * np.clip(np.sin(2 * np.pi * 2.1 * time) + 0.4, 0, 1) * (time < 12)
+        bands += (
+            np.exp(-(((mel - centre) / 3.0) ** 2)) * np.clip(np.sin(2 * np.pi * 2.1 * time) + 0.4, 0, 1) * (time < 12)
+        )
     noise = 0.05 * rng.standard_normal(bands.shape)
     return np.stack([1.6 * bands - 0.6 + noise, np.clip(noise - 0.5, -0.9, 1.5)]).astype(np.float32)
 

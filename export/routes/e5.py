@@ -28,8 +28,8 @@ from .weights.e5_file import E5File
 Floats = NDArray[np.float32]
 STAGED, TOKENIZER = "model.e5", "tokenizer.json"
 AGAINST = (
-    "The source's own 4-bit weights in float32 numpy, on sixteen texts in Chinese and English of different lengths in one "
-    "batch: the least cosine similarity."
+    "The source's own 4-bit weights in float32 numpy, on sixteen texts in Chinese and English of different lengths in "
+    "one batch: the least cosine similarity."
 )
 
 
@@ -47,7 +47,8 @@ class E5Encoder:
         """Rows by position; every token is of the first type."""
         shape = self.file.shape
         places = self.file.plain("emb.pos", shape.positions, shape.hidden)
-        return places + self.file.plain("emb.type", shape.types, shape.hidden)[0]
+        kind: Floats = self.file.plain("emb.type", shape.types, shape.hidden)[0]
+        return places + kind
 
     def norm(self) -> Norm:
         """The norm after the embeddings."""
@@ -119,4 +120,6 @@ def _probe(tokenizer: bytes, padding: int) -> tuple[NDArray[np.int64], NDArray[n
     encoder.enable_padding(pad_id=padding, pad_token="<pad>")
     texts = [f"passage: {text}" for text in TEXTS] + [f"query: {text[:24]}" for text in TEXTS]
     encoded = encoder.encode_batch(texts)
-    return np.array([item.ids for item in encoded], np.int64), np.array([item.attention_mask for item in encoded], np.int64)
+    return np.array([item.ids for item in encoded], np.int64), np.array(
+        [item.attention_mask for item in encoded], np.int64
+    )

@@ -31,8 +31,8 @@ STAGED, TOKENIZER, TEMPLATE = "model.gguf", "tokenizer.json", "chat_template.jin
 MAX_CONTEXT = 4096
 PROBE_TOKENS = 40
 AGAINST = (
-    "The source's weights in float32 numpy, on eight texts of 40 tokens in Chinese and English: the share of next tokens "
-    "that the graph, with its cache, chooses as the source does."
+    "The source's weights in float32 numpy, on eight texts of 40 tokens in Chinese and English: the share of next "
+    "tokens that the graph, with its cache, chooses as the source does."
 )
 _ROWS = 8192  # of a matrix at a time, so that a large vocabulary never lies in memory as float32
 

@@ -80,7 +80,8 @@ class TextGeneration(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="
     """A decoder-only model with a key-value cache, graph `model`.
 
     Inputs `input_ids`, `attention_mask`, `position_ids` where the graph has it, `past_key_values.N.key|value`
-    [batch, kv_heads, past, head_size]; outputs `logits`, `present.N.key|value`. `chat_template`: a Jinja file.
+    [batch, kv_heads, past, head_size]; outputs `logits` of every position or of the last, `present.N.key|value`.
+    Where past and present call their third axis alike, one buffer is both. `chat_template`: a Jinja file.
     """
 
     tokenizer: FileName

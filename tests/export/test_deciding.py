@@ -35,6 +35,13 @@ def test_a_deviation_is_the_worst_of_all_probes() -> None:
     assert (seen.equal, seen.choices, seen.agreement) == (2, 3, pytest.approx(2 / 3))
 
 
+def test_choices_can_be_left_out_of_a_probe() -> None:
+    comparison = Comparison("y")
+    comparison.add({"y": f32([0, 1])}, {"y": f32([1, 0])}, choices=False)
+    comparison.add({"y": f32([0, 1])}, {"y": f32([0, 1])})
+    assert comparison.worst("agreement") == 1.0 and comparison.worst("max_abs") == 1.0
+
+
 def test_cosine_is_by_row_and_rows_of_zeros_are_equal() -> None:
     seen = Deviation()
     seen.add(f32([1, 0], [0, 0]), f32([1, 1], [0, 0]))

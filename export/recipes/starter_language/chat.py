@@ -58,8 +58,8 @@ RECIPE = Recipe(
     licence=Licence(
         spdx="Apache-2.0",
         attribution="Qwen2.5-Coder-0.5B-Instruct, Alibaba Cloud.",
-        notice="Converted from GGUF (Q4_K_M) to ONNX: weights of 5 and 8 bits are kept exactly as blocks of 8 bits, those of "
-        "4 and 6 bits are rounded to 8.",
+        notice="Converted from GGUF (Q4_K_M) to ONNX: weights of 5 and 8 bits are kept exactly in blocks of 8 bits, "
+        "those of 4 and 6 bits are rounded to 8.",
         url="https://huggingface.co/Qwen/Qwen2.5-Coder-0.5B-Instruct",
     ),
     restriction="none",

@@ -15,7 +15,9 @@ def graph(*, layers: int, kv_heads: int, head_size: int, vocabulary: int) -> Gra
         component="",
         inputs=(
             Tensor("input_ids", "int64", ("batch", "sequence"), "the tokens that the cache does not hold yet"),
-            Tensor("attention_mask", "int64", ("batch", "total"), "1 for each token so far, 0 for padding before the first"),
+            Tensor(
+                "attention_mask", "int64", ("batch", "total"), "1 for each token so far, 0 for padding before the first"
+            ),
             *(Tensor(f"past_key_values.{part}", "float32", cache) for part in parts),
         ),
         outputs=(

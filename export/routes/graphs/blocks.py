@@ -72,7 +72,9 @@ def stepped(steps: NDArray[np.int8], scales: NDArray[np.float32], offsets: NDArr
         error = np.abs(shift - whole / factor) * width
         fits = (whole >= -CODES) & (whole + top * factor <= CODES)
         better = fits & (error < best)
-        best, factors, zeros = (np.where(better, new, old) for new, old in ((error, best), (factor, factors), (whole, zeros)))
+        best, factors, zeros = (
+            np.where(better, new, old) for new, old in ((error, best), (factor, factors), (whole, zeros))
+        )
     return _put_together(steps, scales, offsets, factors, zeros)
 
 

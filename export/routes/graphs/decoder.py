@@ -68,21 +68,21 @@ class DecoderWeights(Protocol):
 
 def write_decoder(shape: DecoderShape, weights: DecoderWeights, file: Path) -> Path:
     """Writes `file` and, beside it, the constants as a file of the same stem ending in `.bin`."""
-    writer = GraphWriter(file.stem, data=file.with_suffix(".bin"))
-    ids = writer.input("input_ids", "int64", ("batch", "sequence"))
-    mask = writer.input("attention_mask", "int64", ("batch", "total"))
-    builder = _Builder(shape, writer, ids, mask)
-    table = weights.embedding()
-    x = writer.rows("embedding", ids, table)
-    for number in range(shape.layers):
-        x = builder.layer(number, weights.layer(number), x)
-    last = writer.node("Slice", x, writer.integers(-1), writer.integers(2**62), writer.integers(1))
-    head = weights.head()
-    name, matrix = ("embedding", table) if head is None else ("head", head)
-    logits = writer.linear(name, builder.norm("norm", weights.norm(), last), matrix)
-    writer.output(logits, "logits", "float32", ("batch", 1, shape.vocabulary))
-    builder.outputs()
-    return writer.write(file)
+    with GraphWriter(file.stem, data=file.with_suffix(".bin")) as writer:
+        ids = writer.input("input_ids", "int64", ("batch", "sequence"))
+        mask = writer.input("attention_mask", "int64", ("batch", "total"))
+        builder = _Builder(shape, writer, ids, mask)
+        table = weights.embedding()
+        x = writer.rows("embedding", ids, table)
+        for number in range(shape.layers):
+            x = builder.layer(number, weights.layer(number), x)
+        last = writer.node("Slice", x, writer.integers(-1), writer.integers(2**62), writer.integers(1))
+        head = weights.head()
+        name, matrix = ("embedding", table) if head is None else ("head", head)
+        logits = writer.linear(name, builder.norm("norm", weights.norm(), last), matrix)
+        writer.output(logits, "logits", "float32", ("batch", 1, shape.vocabulary))
+        builder.outputs()
+        return writer.write(file)
 
 
 class _Builder:
@@ -122,16 +122,14 @@ class _Builder:
             self._writer.output(value, name, "float32", ("batch", shape.kv_heads, "total", shape.head_size))
 
     def _rotation(self, mask: str) -> tuple[str, str]:
-        """Cosine and sine [batch, 1, sequence, head_size / 2]; a position counts the tokens before it that are there."""
+        """Cosine and sine [batch, 1, sequence, head_size / 2]; a position is the count of tokens before it."""
         writer, shape = self._writer, self._shape
         axis = writer.constant("axis1", np.array(1, np.int64))
         counted = writer.node("Sub", writer.node("CumSum", mask, axis), writer.integers(1))
         newest = writer.node("Slice", counted, *self._newest, writer.integers(1))
         positions = writer.node("Cast", writer.node("Max", newest, writer.integers(0)), to=TensorProto.FLOAT)
-        exponents = np.arange(0, shape.head_size, 2, dtype=np.float32) / np.float32(shape.head_size)
-        frequencies = (1.0 / np.float32(shape.rotary_base) ** exponents).astype(np.float32)
         unfolded = writer.node("Unsqueeze", positions, writer.integers(1, 3))
-        angles = writer.node("Mul", unfolded, writer.constant("rotary.frequencies", frequencies))
+        angles = writer.node("Mul", unfolded, writer.constant("rotary.frequencies", _frequencies(shape)))
         return writer.node("Cos", angles), writer.node("Sin", angles)
 
     def _visible(self, mask: str) -> str:
@@ -187,3 +185,10 @@ class _Builder:
     def _split(self, x: str, first: int, second: int, *, axis: int) -> tuple[str, str]:
         left, right = self._writer.nodes("Split", x, self._writer.integers(first, second), count=2, axis=axis)
         return left, right
+
+
+def _frequencies(shape: DecoderShape) -> Floats:
+    """Of each pair of a head. By Python's numbers: numpy's powers of float32 are not the same on every processor."""
+    return np.array(
+        [shape.rotary_base ** (-pair / shape.head_size) for pair in range(0, shape.head_size, 2)], np.float32
+    )

@@ -59,18 +59,18 @@ class EncoderWeights(Protocol):
 
 def write_encoder(shape: EncoderShape, weights: EncoderWeights, file: Path) -> Path:
     """Writes `file`: `input_ids`, `attention_mask` [batch, sequence] -> `embedding` [batch, hidden]."""
-    writer = GraphWriter(file.stem)
-    ids = writer.input("input_ids", "int64", ("batch", "sequence"))
-    mask = writer.input("attention_mask", "int64", ("batch", "sequence"))
-    there = writer.node("Cast", mask, to=TensorProto.FLOAT)
-    hidden_from = writer.node("Mul", writer.node("Sub", there, writer.number(1.0)), writer.number(1e9))
-    bias = writer.node("Unsqueeze", hidden_from, writer.integers(1, 2))
-    x = writer.node("Add", writer.rows("words", ids, weights.words()), _positions(writer, ids, weights.positions()))
-    x = layer_norm(writer, "embedding_norm", x, weights.norm(), shape.epsilon)
-    for number in range(shape.layers):
-        x = _layer(writer, f"layer{number}", shape, weights.layer(number), x, bias)
-    writer.output(_pooled(writer, x, there), "embedding", "float32", ("batch", shape.hidden))
-    return writer.write(file)
+    with GraphWriter(file.stem) as writer:
+        ids = writer.input("input_ids", "int64", ("batch", "sequence"))
+        mask = writer.input("attention_mask", "int64", ("batch", "sequence"))
+        there = writer.node("Cast", mask, to=TensorProto.FLOAT)
+        hidden_from = writer.node("Mul", writer.node("Sub", there, writer.number(1.0)), writer.number(1e9))
+        bias = writer.node("Unsqueeze", hidden_from, writer.integers(1, 2))
+        x = writer.node("Add", writer.rows("words", ids, weights.words()), _positions(writer, ids, weights.positions()))
+        x = layer_norm(writer, "embedding_norm", x, weights.norm(), shape.epsilon)
+        for number in range(shape.layers):
+            x = _layer(writer, f"layer{number}", shape, weights.layer(number), x, bias)
+        writer.output(_pooled(writer, x, there), "embedding", "float32", ("batch", shape.hidden))
+        return writer.write(file)
 
 
 def _positions(writer: GraphWriter, ids: str, table: Floats) -> str:

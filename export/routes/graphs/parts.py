@@ -14,7 +14,9 @@ Floats = NDArray[np.float32]
 
 def layer_norm(writer: GraphWriter, name: str, x: str, weights: tuple[Floats, Floats], epsilon: float) -> str:
     """Over the last axis, with scale and bias."""
-    constants = (writer.constant(f"{name}.{part}", values) for part, values in zip(("scale", "bias"), weights, strict=True))
+    constants = (
+        writer.constant(f"{name}.{part}", values) for part, values in zip(("scale", "bias"), weights, strict=True)
+    )
     return writer.node("LayerNormalization", x, *constants, axis=-1, epsilon=epsilon)
 
 
@@ -35,14 +37,18 @@ def split_heads(writer: GraphWriter, x: str, *, heads: int, size: int) -> str:
     return writer.node("Transpose", writer.node("Reshape", x, writer.integers(0, 0, heads, size)), perm=[0, 2, 1, 3])
 
 
-def attend(writer: GraphWriter, query: str, key: str, value: str, *, heads: int, size: int, bias: str | None = None) -> str:
+def attend(
+    writer: GraphWriter, query: str, key: str, value: str, *, heads: int, size: int, bias: str | None = None
+) -> str:
     """Attention over heads [batch, heads, sequence, size], with `bias` added to the scores -> [batch, sequence, all]"""
     scaled = writer.node("Mul", query, writer.number(size**-0.5))
     scores = writer.node("MatMul", scaled, writer.node("Transpose", key, perm=[0, 1, 3, 2]))
     if bias is not None:
         scores = writer.node("Add", scores, bias)
     mixed = writer.node("MatMul", writer.node("Softmax", scores, axis=-1), value)
-    return writer.node("Reshape", writer.node("Transpose", mixed, perm=[0, 2, 1, 3]), writer.integers(0, 0, heads * size))
+    return writer.node(
+        "Reshape", writer.node("Transpose", mixed, perm=[0, 2, 1, 3]), writer.integers(0, 0, heads * size)
+    )
 
 
 def attention(writer: GraphWriter, query: str, key: str, value: str, *, heads: int, size: int, bias: str | None) -> str:

@@ -44,6 +44,13 @@ class GraphWriter:
         self._data = data
         self._stream = data.open("wb") if data is not None else None
 
+    def __enter__(self) -> GraphWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
     # -- the border ------------------------------------------------------------------------------------------------
 
     def input(self, name: str, dtype: str, shape: Sequence[int | str]) -> str:
@@ -81,7 +88,7 @@ class GraphWriter:
 
     def number(self, value: float) -> str:
         """A constant float32 scalar, named by its value."""
-        return self.constant(f"f{np.float32(value)}", np.array(value, np.float32))
+        return self.constant(f"f{float(np.float32(value))}", np.array(value, np.float32))
 
     def node(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """A node with one output; returns the output's name."""
@@ -96,7 +103,13 @@ class GraphWriter:
         return names
 
     def linear(
-        self, name: str, value: str, weights: Blocks, bias: NDArray[np.float32] | None = None, *, level: int = INT8_ACTIVATIONS
+        self,
+        name: str,
+        value: str,
+        weights: Blocks,
+        bias: NDArray[np.float32] | None = None,
+        *,
+        level: int = INT8_ACTIVATIONS,
     ) -> str:
         """value [..., inputs] times weights [outputs, inputs], plus bias."""
         tensors = self.blocks(name, weights)

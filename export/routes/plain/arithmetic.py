@@ -16,14 +16,16 @@ _ERF = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
 def softmax(x: Floats) -> Floats:
     """Over the last axis."""
     powers = np.exp(x - x.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    shares: Floats = powers / powers.sum(axis=-1, keepdims=True)
+    return shares
 
 
 def layer_norm(x: Floats, scale: Floats, bias: Floats, epsilon: float) -> Floats:
     """(x - mean) / sqrt(variance + epsilon) * scale + bias, over the last axis."""
     centred = x - x.mean(axis=-1, keepdims=True)
     deviation = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + np.float32(epsilon))
-    return (centred / deviation * scale + bias).astype(np.float32)
+    normed: Floats = (centred / deviation * scale + bias).astype(np.float32)
+    return normed
 
 
 def gelu(x: Floats) -> Floats:

@@ -16,7 +16,7 @@ _ROWS = 8192
 
 
 def logits_of(file: GgufFile, ids: NDArray[np.int64]) -> Floats:
-    """Logits [batch, sequence, vocabulary] for token ids [batch, sequence]; a layer's weights at a time are in memory."""
+    """Logits [batch, sequence, vocabulary] for token ids [batch, sequence]; one layer at a time is in memory."""
     family = file.fields["general.architecture"]
     count, shared = (file.integer(f"{family}.attention.{key}") for key in ("head_count", "head_count_kv"))
     epsilon = float(file.fields[f"{family}.attention.layer_norm_rms_epsilon"])
@@ -34,10 +34,8 @@ def logits_of(file: GgufFile, ids: NDArray[np.int64]) -> Floats:
         key, value = (np.repeat(part, count // shared, axis=1) for part in (key, value))
         x = x + _linear(file, f"{name}.attn_output", joined(attention(query, key, value, mask)))
         normed = _norm(x, _read(file, f"{name}.ffn_norm.weight"), epsilon)
-        gate = _linear(file, f"{name}.ffn_gate", normed)
-        with np.errstate(over="ignore"):  # exp of a large number is infinity, and one over it 0, as it should be
-            gate = gate / (1.0 + np.exp(-gate))
-        x = x + _linear(file, f"{name}.ffn_down", gate * _linear(file, f"{name}.ffn_up", normed))
+        gated = _silu(_linear(file, f"{name}.ffn_gate", normed)) * _linear(file, f"{name}.ffn_up", normed)
+        x = x + _linear(file, f"{name}.ffn_down", gated)
     x = _norm(x, _read(file, "output_norm.weight"), epsilon)
     return _linear(file, "output" if "output.weight" in file.tensors else "token_embd", x)
 
@@ -59,8 +57,16 @@ def _turned(x: Floats, angles: Floats, *, interleaved: bool) -> Floats:
     return np.concatenate(turned, axis=-1)
 
 
+def _silu(x: Floats) -> Floats:
+    with np.errstate(over="ignore"):  # exp of a large number is infinity, and one over it 0, as it should be
+        result: Floats = x / (np.float32(1.0) + np.exp(-x))
+    return result
+
+
 def _norm(x: Floats, scale: Floats, epsilon: float) -> Floats:
-    return (x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + np.float32(epsilon)) * scale).astype(np.float32)
+    length = np.sqrt((x * x).mean(axis=-1, keepdims=True) + np.float32(epsilon))
+    normed: Floats = (x / length * scale).astype(np.float32)
+    return normed
 
 
 def _embedded(file: GgufFile, ids: NDArray[np.int64]) -> Floats:

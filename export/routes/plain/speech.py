@@ -58,7 +58,9 @@ class PlainSpeech:
         return self._linear(f"{name}/linear_1", joined(attention(query, key, value, mask)))
 
     def _mlp(self, name: str, x: Floats) -> Floats:
-        return self._linear(f"{name}/linear_1", gelu(self._linear(f"{name}/linear_0", self._norm(f"{name}/layer_norm", x))))
+        return self._linear(
+            f"{name}/linear_1", gelu(self._linear(f"{name}/linear_0", self._norm(f"{name}/layer_norm", x)))
+        )
 
     def _convolved(self, name: str, x: Floats, *, stride: int) -> Floats:
         """A window of three over the last axis, zeros outside."""

@@ -33,7 +33,7 @@ _RULES: Mapping[str, tuple[Mapping[str, Any] | None, tuple[Mapping[str, Any], ..
 
 def byte_pairs(fields: Mapping[str, Any], *, name: str) -> bytes:
     """`tokenizer.json` of the file `name` with these metadata fields; raises `SourceError`, `UnknownArchitecture`."""
-    rule = fields.get("tokenizer.ggml.pre")
+    rule = str(fields.get("tokenizer.ggml.pre"))
     if fields.get("tokenizer.ggml.model") != "gpt2" or rule not in _RULES:
         raise UnknownArchitecture(f"{name} cuts texts by the rule {rule!r}; known are {', '.join(_RULES)}.")
     tokens, kinds = fields.get("tokenizer.ggml.tokens", []), fields.get("tokenizer.ggml.token_type", [])

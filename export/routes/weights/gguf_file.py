@@ -141,5 +141,3 @@ class GgufFile:
         for entry in placed:
             self._cursor.slice(entry.begin, entry.bytes)
         return placed
-
-

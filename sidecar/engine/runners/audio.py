@@ -32,7 +32,12 @@ def read_wav(path: Path) -> NDArray[np.float32]:
     """A WAV file (whole numbers of 8, 16, 24 or 32 bits) as models take it. Raises `BadRequest`."""
     try:
         with wave.open(str(path), "rb") as file:
-            rate, channels, width, count = file.getframerate(), file.getnchannels(), file.getsampwidth(), file.getnframes()
+            rate, channels, width, count = (
+                file.getframerate(),
+                file.getnchannels(),
+                file.getsampwidth(),
+                file.getnframes(),
+            )
             if rate not in _RATES or not 1 <= channels <= _MAX_CHANNELS or count > MAX_SECONDS * rate:
                 raise BadRequest(f"{path.name}: at most {MAX_SECONDS // 60} minutes of 4 to 384 kHz are read.")
             data = file.readframes(count)

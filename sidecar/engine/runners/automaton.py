@@ -68,12 +68,14 @@ class Repeated:
 class Automaton:
     """A language. `table`: int32 [states, 256], the next state or -1; state 0 is the start.
 
-    `left`: how many bytes at least lead from a state to an accepting one; every state can reach one.
+    `left`: how many bytes at least lead from a state to an accepting one; every state can reach one. `named` [256]:
+    the bytes of texts that the pattern names, unlike those of its character classes.
     """
 
     table: NDArray[np.int32]
     accepts: NDArray[np.bool_]
     left: NDArray[np.int32] = field(repr=False)
+    named: NDArray[np.bool_] = field(repr=False)
 
     def after(self, state: int, data: bytes) -> int:
         """The state after these bytes, or -1."""
@@ -91,6 +93,10 @@ class Automaton:
     def ends(self, state: int) -> bool:
         """Whether a state accepts and nothing may follow."""
         return bool(self.accepts[state]) and bool((self.table[state] == DEAD).all())
+
+    def spelled(self, bytes_: NDArray[np.bool_]) -> Automaton:
+        """The texts that are made of these bytes [256] alone. Raises `BadRequest` when there are none."""
+        return _trimmed(np.where(bytes_, self.table, np.int32(DEAD)), self.accepts, self.named)
 
     def forced(self, state: int) -> bytes:
         """What must follow, as far as there is no choice; the end of the text is a choice too."""
@@ -129,6 +135,7 @@ class _Nodes:
     def __init__(self) -> None:
         self.empty: list[list[int]] = []
         self.steps: list[list[tuple[int, int, int]]] = []
+        self.named = np.zeros(256, bool)
 
     def new(self) -> int:
         if len(self.empty) >= MAX_NODES:
@@ -140,7 +147,9 @@ class _Nodes:
     def add(self, pattern: Pattern, start: int, end: int) -> None:
         """Lets `pattern` lead from `start` to `end`."""
         if isinstance(pattern, Text):
-            self._bytes([(byte, byte) for byte in _encoded(pattern.text)], start, end)
+            data = _encoded(pattern.text)
+            self.named[list(data)] = True
+            self._bytes([(byte, byte) for byte in data], start, end)
         elif isinstance(pattern, Letters):
             for low, high in pattern.ranges:
                 for sequence in byte_ranges(low, high):
@@ -210,7 +219,7 @@ def _determinised(nodes: _Nodes, start: int, end: int) -> Automaton:
             row[low : high + 1] = known[reached]
         rows.append(row)
     accepts = np.array([end in members for members in order])
-    return _trimmed(np.stack(rows), accepts)
+    return _trimmed(np.stack(rows), accepts, nodes.named)
 
 
 def _closure(nodes: _Nodes, starts: Sequence[int]) -> frozenset[int]:
@@ -234,21 +243,31 @@ def _split(steps: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, list[i
     return pieces
 
 
-def _trimmed(table: NDArray[np.int32], accepts: NDArray[np.bool_]) -> Automaton:
+def _trimmed(table: NDArray[np.int32], accepts: NDArray[np.bool_], named: NDArray[np.bool_]) -> Automaton:
     """Without the states that lead to no accepting one, and with the way left from each of the others."""
-    left = np.where(accepts, 0, UNREACHABLE).astype(np.int32)
-    while True:
-        onward = np.where(table == DEAD, UNREACHABLE, left[table]).min(axis=1) + 1
-        better = np.minimum(left, onward).astype(np.int32)
-        if (better == left).all():
-            break
-        left = better
-    if left[0] >= UNREACHABLE:
+    left = _ways_left(table, accepts)
+    if left[0] == UNREACHABLE:
         raise BadRequest("Nothing fits the grammar.")
     kept = left < UNREACHABLE
     number = np.where(kept, np.cumsum(kept) - 1, DEAD).astype(np.int32)
     renamed = np.where(table == DEAD, DEAD, number[table]).astype(np.int32)
-    return Automaton(renamed[kept], accepts[kept], left[kept])
+    return Automaton(renamed[kept], accepts[kept], left[kept], named)
+
+
+def _ways_left(table: NDArray[np.int32], accepts: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Bytes from each state to the nearest accepting one, found from there backwards."""
+    origins, steps = np.nonzero(table != DEAD)
+    targets = table[origins, steps]
+    origins = origins[np.argsort(targets, kind="stable")]
+    bounds = np.searchsorted(np.sort(targets), np.arange(len(table) + 1))
+    left = np.where(accepts, 0, UNREACHABLE).astype(np.int32)
+    front, distance = np.nonzero(accepts)[0], 0
+    while len(front):
+        distance += 1
+        before = np.unique(np.concatenate([origins[bounds[state] : bounds[state + 1]] for state in front]))
+        front = before[left[before] == UNREACHABLE]
+        left[front] = distance
+    return left
 
 
 def byte_ranges(low: int, high: int) -> list[list[tuple[int, int]]]:

@@ -65,15 +65,19 @@ class Vocabulary:
         self._single[self._bytes[self._starts[self._lengths == 1]]] = True
         self._known: OrderedDict[Automaton, _Walks] = OrderedDict()
 
-    def check(self, automaton: Automaton) -> None:
-        """Raises `Unavailable` if a byte that may come is no token of its own: the model could get stuck."""
+    def spellable(self, automaton: Automaton) -> Automaton:
+        """The language without texts that need a byte which is no token of its own: the model could get stuck in them.
+
+        Raises `Unavailable` when such a byte belongs to a text that is named, `BadRequest` when nothing is left.
+        """
+        if not self._single[automaton.named].all():
+            raise Unavailable("The model's tokenizer cannot spell a text of the grammar.")
         used = (automaton.table != DEAD).any(axis=0)
-        if not self._single[used].all():
-            raise Unavailable("The model's tokenizer cannot spell every text that the grammar allows.")
+        return automaton if self._single[used].all() else automaton.spelled(self._single)
 
     def walks(self, automaton: Automaton) -> _Walks:
         """The walks through one automaton, as far as they are known; the same for every answer that it guides."""
-        walks = self._known.pop(automaton, None) or _Walks(self, automaton)
+        walks = self._known.pop(automaton, None) or _Walks(self, self.spellable(automaton))
         self._known[automaton] = walks
         if len(self._known) > KEPT_AUTOMATA:
             self._known.popitem(last=False)
@@ -107,7 +111,8 @@ class _Walks:
     """The walks from the states of one automaton, the least used ones forgotten."""
 
     def __init__(self, vocabulary: Vocabulary, automaton: Automaton) -> None:
-        self._vocabulary, self._automaton = vocabulary, automaton
+        self.automaton = automaton
+        self._vocabulary = vocabulary
         self._found: OrderedDict[int, Walk] = OrderedDict()
         self._bytes = 0
 
@@ -115,7 +120,7 @@ class _Walks:
         """The tokens that may follow, and the state after each."""
         walk = self._found.pop(state, None)
         if walk is None:
-            walk = self._vocabulary.walk(self._automaton, state)
+            walk = self._vocabulary.walk(self.automaton, state)
             self._bytes += walk[0].nbytes + walk[1].nbytes
             while self._found and self._bytes > KEPT_BYTES:
                 _, old = self._found.popitem(last=False)
@@ -128,10 +133,9 @@ class Guide:
     """One answer's way through a language. Raises `BadRequest` when it may not fit into `most` tokens."""
 
     def __init__(self, constraint: Constraint, vocabulary: Vocabulary, most: int) -> None:
-        self._automaton = constraint.automaton
-        vocabulary.check(self._automaton)
         self._vocabulary = vocabulary
-        self._walks = vocabulary.walks(self._automaton)
+        self._walks = vocabulary.walks(constraint.automaton)
+        self._automaton = self._walks.automaton
         self.state = 0
         if self._automaton.left[0] > most:  # one token a byte is always possible, so this many are enough
             raise BadRequest(f"The grammar's shortest text may need {self._automaton.left[0]} tokens; allow as many.")

@@ -6,6 +6,7 @@ As in transformers' `WhisperFeatureExtractor`; mel bands after Slaney's Auditory
 from __future__ import annotations
 
 from functools import lru_cache
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ HOP = 160
 WINDOW = 400
 FRAMES = SAMPLES // HOP
 _FLOOR, _RANGE = 1e-10, 8.0
-_LINEAR_HZ, _LINEAR_MELS, _OCTAVE = 1000.0, 15.0, np.log(6.4) / 27.0
+_LINEAR_HZ, _LINEAR_MELS, _OCTAVE = 1000.0, 15.0, log(6.4) / 27.0
 
 
 def log_mel(sound: NDArray[np.float32], bands: int) -> NDArray[np.float32]:
@@ -63,7 +64,7 @@ def _filters(bands: int) -> NDArray[np.float64]:
 def _mels(hertz: float) -> float:
     if hertz < _LINEAR_HZ:
         return hertz * _LINEAR_MELS / _LINEAR_HZ
-    return _LINEAR_MELS + float(np.log(hertz / _LINEAR_HZ)) / _OCTAVE
+    return _LINEAR_MELS + log(hertz / _LINEAR_HZ) / _OCTAVE
 
 
 def _hertz(mels: NDArray[np.float64]) -> NDArray[np.float64]:

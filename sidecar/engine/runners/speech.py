@@ -31,7 +31,6 @@ class Listener:
     rules: Rules = DEFAULT
     join_s: float = 1.0  # what lies nearer together is one utterance: the model hears 30 s for the price of one
 
-
     def listen(
         self,
         sound: NDArray[np.float32],

@@ -144,7 +144,7 @@ def _runs(probabilities: NDArray[np.float32], rules: Rules, threshold: float, wi
 
 
 def _cut(run: Span, probabilities: NDArray[np.float32], longest: int) -> list[Span]:
-    """Pieces of at most `longest` windows, cut at the least probability in the second half of what would be too long."""
+    """Pieces of at most `longest` windows, cut at the least probability in the second half of a piece."""
     pieces = []
     begin = run.begin
     while run.end - begin > longest:

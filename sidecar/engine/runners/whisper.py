@@ -21,8 +21,8 @@ from .tokens import TextStream, Tokenizer
 
 Floats = NDArray[np.float32]
 Progress = Callable[[str], None]
-# Nobody spoke where the model thinks so, unless it is sure of its words. Seen with the base model: at most 0.25 on speech
-# of more than a second, at least 0.6 on silence, noise, tones and clicks.
+# Nobody spoke where the model thinks so, unless it is sure of its words. Seen with the base model: at most 0.3 on
+# speech of more than a second, at least 0.6 on silence, noise, tones and clicks.
 NO_SPEECH = 0.6
 SURE = -0.3
 REPEATS = 4
@@ -34,8 +34,8 @@ _LEAST_REPEATED = 12  # tokens: "no, no, no" is speech
 class Transcript:
     """What was heard. `text` is empty where nobody spoke.
 
-    `share` is the probability of the language among those allowed, `no_speech` that of nobody speaking, `confidence` the
-    mean log probability of the tokens; `looped`: the model began to repeat itself and was stopped.
+    `share` is the probability of the language among those allowed, `no_speech` that of nobody speaking, `confidence`
+    the mean log probability of the tokens; `looped`: the model began to repeat itself and was stopped.
     """
 
     text: str
@@ -78,9 +78,9 @@ class Transcriber:
     ) -> Transcript:
         """What is said in at most 30 s of float32 sound, 16 kHz, -1..1.
 
-        `language` is what is spoken; without it the model decides, `among` some languages if they are named. `hint` is a
-        text that might stand before it: names and spelling follow it (None: the pack's own for the language). `progress`
-        gets the text as it comes. Raises `BadRequest`, `Terminated`.
+        `language` is what is spoken; without it the model decides, `among` some languages if they are named. `hint` is
+        a text that might stand before it: names and spelling follow it (None: the pack's own for the language).
+        `progress` gets the text as it comes. Raises `BadRequest`, `Terminated`.
         """
         self._check(checked(sound), [language] if language else among)
         encoded = self._encoded(log_mel(sound, self.spec.mels))
