@@ -63,7 +63,7 @@ def _against(parts: Parts, greedy: Mapping[str, int]) -> str:
     )
     told = [f"{AGAINST} Tried: {tried}."]
     told += [
-        f"{name}: the same logits with its cache as without, and the source's own {count} greedy tokens."
+        f"{name}, as converted: the same logits with its cache as without, and {count} greedy tokens as the source's."
         for name, count in greedy.items()
     ]
     return "\\\n".join(told)

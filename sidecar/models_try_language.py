@@ -72,7 +72,11 @@ def try_embedding(model: Model, words: Sequence[str], console: Console) -> None:
         table.add_row(f"{scores[place]:.3f}", passages[place])
     console.print(table)
     each_ms = 1000 * (end - between) / len(passages)
-    console.print(f"query {1000 * (between - start):.0f} ms, {len(passages)} lines {each_ms:.1f} ms each", style="dim")
+    console.print(
+        f"query {1000 * (between - start):.0f} ms, {len(passages)} lines {each_ms:.1f} ms each",
+        style="dim",
+        soft_wrap=True,
+    )
 
 
 def _answered(conversation: Conversation, messages: Sequence[Message], options: Options, console: Console) -> str:
@@ -87,7 +91,7 @@ def _answered(conversation: Conversation, messages: Sequence[Message], options: 
         console.print(piece.text, end="", highlight=False, markup=False, soft_wrap=True)
         console.file.flush()
     console.print()
-    console.print(_cost(answer, first_s), style="dim", highlight=False)
+    console.print(_cost(answer, first_s), style="dim", highlight=False, soft_wrap=True)
     return "".join(parts)
 
 

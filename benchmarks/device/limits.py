@@ -44,8 +44,8 @@ def limits(sessions: Sessions, network: Network, added: int, ledger: Ledger) -> 
 
 def _under(sessions: Sessions, network: Network, limit: int, ledger: Ledger, *, must_run: bool) -> Limit:
     before = ledger.now() or 0
-    why = ""
-    with Peak(ledger) as peak:
+    why, opened = "", None
+    with Peak(ledger) as peak:  # its last look finds the session still there
         try:
             (way,) = (one for one in ways("cuda", sessions.shape(network), vram_bytes=limit) if one.name == PLAIN)
             opened = sessions.open(network, way)
@@ -56,6 +56,6 @@ def _under(sessions: Sessions, network: Network, limit: int, ledger: Ledger, *, 
                     opened()
         except Exception as error:  # ONNX Runtime raises bare classes of its own where memory ends
             why = reason(error)
-        opened = None
+    del opened
     let_go()
     return Limit(network.name, limit, max(0, (peak.bytes or 0) - before), why, must_run)

@@ -88,13 +88,23 @@ def measure(sessions: Sessions, network: Network, way: Way, cpu: Opened, ledger:
     before = ledger.now()
     try:
         line = _alive(sessions, network, way, cpu, ledger, pace, line)
-        let_go()  # the profiled session comes after this one, not beside it
-        line = replace(line, nodes=sessions.placement(network, way)) if not line.why else line
     except Exception as error:  # ONNX Runtime raises bare classes of its own, whatever is wrong
         log.info("%s was not measured", line.name, exc_info=error)
         line = replace(line, why=reason(error))
     let_go()
-    return replace(line, held=replace(line.held, before=before, after=ledger.now()))
+    line = replace(line, held=replace(line.held, before=before, after=ledger.now()))
+    return line if line.why else _with_nodes(sessions, network, way, line)
+
+
+def _with_nodes(sessions: Sessions, network: Network, way: Way, line: Line) -> Line:
+    """A profile needs a session of its own, so it comes when the measured one has gone."""
+    try:
+        return replace(line, nodes=sessions.placement(network, way))
+    except Exception as error:  # as above
+        log.info("%s was not profiled", line.name, exc_info=error)
+        return replace(line, why=f"its nodes were not counted: {reason(error)}")
+    finally:
+        let_go()
 
 
 def _alive(sessions: Sessions, network: Network, way: Way, cpu: Opened, ledger: Ledger, pace: Pace, line: Line) -> Line:

@@ -22,7 +22,7 @@ from .measure import Line
 SHOWN_DOUBTS = 6
 MOST_LEFT = 0.5  # of what a session brought, as the engine itself judges an unload
 NOISE = 16 * MIB
-HEADINGS = ("network", "load s", "first ms", "p50", "p95", "p99", "x CPU", "VRAM", "off", "CPU nodes")
+HEADINGS = ("network", "load s", "first ms", "p50 ms", "p95", "p99", "x CPU", "VRAM", "off", "CPU nodes")
 NOTES = (
     "x CPU: the CPU's time over this one's, the median over rounds of blocks measured in turn; above 1x it is faster.",
     "VRAM in MiB, beyond what this process held at its start: before / loaded / peak / after letting go.",

@@ -161,7 +161,7 @@ def full_disk(report: Report) -> None:
 
 def _install(disk: SmallDisk, report: Report) -> None:
     index = Registry().index
-    archive = index.archives[index.packs[MODEL].weights.archive]
+    archive = index.archives[index.packs[MODEL].parts[0].archive]
     package = Package(archive.bytes, lambda: disk.do("fill"))
     with _registry(package) as address:
         environ = {

@@ -140,10 +140,10 @@ def check(recipe: Recipe, source: Path, graphs: Mapping[str, Path]) -> dict[str,
         check_declared(graph, sessions[graph.name])
     spec = _spec(recipe, source, speech.shape)
     ids = _probe(spec, _bounded(source / TOKENIZER))
-    features = np.repeat(_spectra(speech.shape), len(ids) // 2, axis=0)
+    features = _spectra(speech.shape)
     found = _with_cache(speech.shape, sessions, features, ids)
     plain = PlainSpeech(speech.file)
-    wanted = plain.logits(ids, plain.encoded(features))
+    wanted = plain.logits(ids, np.repeat(plain.encoded(features), len(ids) // len(features), axis=0))
     share = float((found.argmax(axis=-1) == wanted.argmax(axis=-1)).mean())
     bound = recipe.gates["int8"].bound
     if not holds("agreement", share, bound):
@@ -228,8 +228,10 @@ def _with_cache(
     shape: SpeechShape, sessions: Mapping[str, Session], features: Floats, ids: NDArray[np.int64]
 ) -> Floats:
     """Logits [batch, tokens, vocabulary]: the prompt at once, then one token a run over the cache."""
-    cross = {_past(name): value for name, value in sessions["encoder"].run({"input_features": features}).items()}
-    empty = np.zeros((len(features), shape.heads, 0, shape.size), np.float32)
+    texts = len(ids) // len(features)  # for each spectrum
+    encoded = sessions["encoder"].run({"input_features": features})
+    cross = {_past(name): np.repeat(value, texts, axis=0) for name, value in encoded.items()}
+    empty = np.zeros((len(ids), shape.heads, 0, shape.size), np.float32)
     own = {name: empty for name in sessions["decoder"].inputs if ".decoder." in name}
     logits: list[Floats] = []
     for part in np.split(ids, range(ids.shape[1] - PROBE_TOKENS, ids.shape[1]), axis=1):

@@ -68,10 +68,10 @@ class GgufDecoder:
             kv_heads=file.integer(f"{family}.attention.head_count_kv"),
             head_size=head_size,
             feed_forward=file.integer(f"{family}.feed_forward_length"),
-            vocabulary=len(file.fields.get("tokenizer.ggml.tokens", ())),
+            vocabulary=len(file.texts("tokenizer.ggml.tokens")),
             context=min(context, file.integer(f"{family}.context_length")),
-            epsilon=float(file.fields.get(f"{family}.attention.layer_norm_rms_epsilon", 0.0)),
-            rotary_base=float(file.fields.get(f"{family}.rope.freq_base", 10000.0)),
+            epsilon=file.real(f"{family}.attention.layer_norm_rms_epsilon"),
+            rotary_base=file.real(f"{family}.rope.freq_base", 10000.0),
         )
         return cls(file, shape, block)
 
@@ -182,7 +182,7 @@ def runner(recipe: Recipe, source: Path) -> RunnerFiles:
     files = {TOKENIZER: byte_pairs(fields, name=recipe.name)}
     if isinstance(template, str):
         files[TEMPLATE] = template.encode()
-    stops = dict.fromkeys([decoder.token("eos"), *_end_of_turn(fields["tokenizer.ggml.tokens"])])
+    stops = dict.fromkeys([decoder.token("eos"), *_end_of_turn(decoder.file.texts("tokenizer.ggml.tokens"))])
     spec = TextGeneration(
         tokenizer=TOKENIZER,
         layers=shape.layers,
@@ -209,10 +209,10 @@ def _end_of_turn(tokens: list[str]) -> list[int]:
     return [number for number, token in enumerate(tokens) if token in ("<|im_end|>", "<|endoftext|>")]
 
 
-def _probe(tokenizer: bytes) -> NDArray[np.int64]:
-    """The same number of tokens of each text [texts, PROBE_TOKENS]."""
+def _probe(tokenizer: bytes, *, tokens: int = PROBE_TOKENS) -> NDArray[np.int64]:
+    """The same number of tokens of each text [texts, tokens]."""
     encoder = Tokenizer.from_str(tokenizer.decode())
-    return np.array([encoder.encode(text, add_special_tokens=False).ids[:PROBE_TOKENS] for text in TEXTS], np.int64)
+    return np.array([encoder.encode(text, add_special_tokens=False).ids[:tokens] for text in TEXTS], np.int64)
 
 
 def _with_cache(shape: DecoderShape, session: Session, ids: NDArray[np.int64]) -> Floats:

@@ -75,11 +75,11 @@ class Money:
 def read(value: Any, one: Assigned, money: Money) -> list[Change]:
     """What a cell changes in the record. Raises `Unclear`, or another `ValueError`."""
     if value is None:
-        return [(_place(one.field), None)]
+        return [(place(one.field), None)]
     return _READERS.get(one.field, _other)(value, one, money)
 
 
-def _place(field: str) -> tuple[str, ...]:
+def place(field: str) -> tuple[str, ...]:
     """Where in the record a field lies."""
     name, _sep, rest = field.partition(".")
     if name == "size":

@@ -21,6 +21,7 @@ MAX_SIDE = 2048
 MIN_SIDE = 8
 MAX_SCANS = 64  # a progressive picture has about ten; thousands of empty ones take minutes to decode
 _FORMATS = ("JPEG", "PNG", "WEBP")
+_TOO_LARGE = f"the picture has more than {MAX_PIXELS // 10**6} million pixels"
 _QUALITY = 90
 _END = b"\xff\xd9"
 _MARKER = re.compile(rb"\xff[^\x00]")
@@ -92,7 +93,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
     except (BadPicture, MemoryError):
         raise
     except Image.DecompressionBombError as error:
-        raise BadPicture("the picture is too large") from error
+        raise BadPicture(_TOO_LARGE) from error
     except UnidentifiedImageError as error:
         raise BadPicture("the file is no JPEG, PNG or WebP picture") from error
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError, struct.error) as error:
@@ -101,7 +102,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
 
 def _check_size(picture: Image.Image) -> None:
     if picture.width * picture.height > MAX_PIXELS:
-        raise BadPicture(f"the picture has more than {MAX_PIXELS // 10**6} million pixels")
+        raise BadPicture(_TOO_LARGE)
     if min(picture.size) < MIN_SIDE:
         raise BadPicture(f"the picture is smaller than {MIN_SIDE} pixels")
 

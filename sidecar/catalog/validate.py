@@ -109,8 +109,10 @@ def _located(message: str, assigned: Sequence[Assigned]) -> FieldError:
         reason = "there is none, and a new product needs it"
     if "regex" in reason:
         reason = _PLAIN.get(re.sub(r"\[.*?\]", "", path), "it has signs that are not allowed")
-    wanted = path.replace(".", "_").split("[")[0]
-    column = next((one.column for one in assigned if one.field and wanted.startswith(one.field.split(".")[0])), "")
+    steps = tuple(re.sub(r"\[.*?\]", "", path).split("."))
+    places = [(cells.place(one.field), one.column) for one in assigned if one.field]
+    fitting = [(len(place), column) for place, column in places if steps[: len(place)] == place or place[:1] == steps]
+    column = max(fitting)[1] if fitting else ""
     return FieldError(column or path or "record", reason.replace("`", "")[:300])
 
 

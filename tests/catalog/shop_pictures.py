@@ -1,4 +1,4 @@
-"""A shop's photo folder for tests: the sample products on plain backgrounds, and one photo that no outline can be told in."""
+"""A shop's photos for tests: the sample products on plain backgrounds, and one in which no outline can be told."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def photo_folder(folder: Path) -> list[dict[str, Any]]:
 def filled(path: Path, folder: Path) -> Catalog:
     """A catalogue with these photos imported and prepared."""
     from catalog.shopfiles import jsonl_file
+
     from sidecar.catalog import importing
     from sidecar.catalog.outline import OutlinePreparer
     from sidecar.catalog.preparing import prepare

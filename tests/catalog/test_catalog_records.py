@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from catalog.conftest import RECORD, product
 
+from sidecar.catalog import samples
 from sidecar.catalog.kinds import KINDS, kind_of, zone_of
 from sidecar.catalog.landmarks import LAYOUTS, top_landmarks, top_places
 from sidecar.catalog.records import Product, title
-from sidecar.catalog import samples
 
 
 def test_a_whole_record_is_taken():
@@ -103,7 +103,14 @@ def test_the_outlines_and_lines_name_places_that_there_are():
 
 @pytest.mark.parametrize(
     ("written", "kind"),
-    [("T恤", "top"), ("t-shirt", "top"), ("Ｓｕｎｇｌａｓｓｅｓ", "glasses"), ("牛仔裤", "bottom"), ("Sofa", "furniture"), ("ufo", None)],
+    [
+        ("T恤", "top"),
+        ("t-shirt", "top"),
+        ("Ｓｕｎｇｌａｓｓｅｓ", "glasses"),
+        ("牛仔裤", "bottom"),
+        ("Sofa", "furniture"),
+        ("ufo", None),
+    ],
 )
 def test_kinds_as_shops_write_them(written, kind):
     assert kind_of(written) == kind

@@ -26,7 +26,7 @@ def rows_of(path: Path, data: str | bytes, **options) -> list[sources.Row]:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "found"), [("utf-8", "utf-8"), ("utf-8-sig", "utf-8"), ("gb18030", "gb18030"), ("gbk", "gb18030")]
+    ("encoding", "found"), [("utf-8", "utf-8"), ("utf-8-sig", "utf-8"), ("gb18030", "gb18030")]
 )
 def test_encodings_are_found_out(tmp_path, encoding, found):
     made = csv_file(tmp_path / "shop.csv", 60, broken=0, encoding=encoding)
@@ -62,7 +62,7 @@ def test_delimiters_and_ends_of_lines(tmp_path, delimiter, end):
 def test_without_a_header_columns_have_numbers(tmp_path):
     source = look(write(tmp_path / "shop.csv", "a-1,Tee,199\na-2,Hat,99\n"))
     assert not source.header
-    assert [row.values for row in source.rows()][0] == {"1": "a-1", "2": "Tee", "3": "199"}
+    assert next(source.rows()).values == {"1": "a-1", "2": "Tee", "3": "199"}
 
 
 def test_quotes_lines_within_cells_and_inches(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from functools import lru_cache
 
 import numpy as np
@@ -20,7 +22,8 @@ def why_none(provider: str = "cuda") -> str | None:
     if name not in ort.get_available_providers():
         return f"no {CALLED[provider]} device (this ONNX Runtime has no {CALLED[provider]})"
     try:
-        session = ort.InferenceSession(double().SerializeToString(), providers=[name])
+        with contextlib.redirect_stdout(io.StringIO()):  # where it says at length that it falls back
+            session = ort.InferenceSession(double().SerializeToString(), providers=[name])
         if session.get_providers()[0] != name:
             return f"no {CALLED[provider]} device"
         session.run(None, {"x": np.ones((1, 4), np.float32)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -33,4 +34,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for why, names in config.stash.get(LEFT, {}).items():
         tests = "device test" if len(names) == 1 else "device tests"
-        terminalreporter.write_line(f"{len(names)} {tests} not run: {why}: {', '.join(names)}", yellow=True)
+        cases = Counter(name.split("[")[0] for name in names)
+        told = ", ".join(name if count == 1 else f"{name} ({count} cases)" for name, count in cases.items())
+        terminalreporter.write_line(f"{len(names)} {tests} not run: {why}: {told}", yellow=True)

@@ -19,7 +19,6 @@ from benchmarks.__main__ import main
 from benchmarks.device.agreement import distances
 from benchmarks.device.measure import networks
 from sidecar.engine.index import shipped
-from sidecar.engine.manifest import Gate
 from sidecar.engine.model import Model
 from sidecar.engine.registry import Registry
 from sidecar.engine.runtime import Runtime
@@ -199,8 +198,3 @@ def test_the_benchmark_measures_the_card(tmp_path: Path) -> None:
     for line in ways.values():
         assert line["why_not"] == "" and line["session_providers"][0] == "CUDAExecutionProvider"
         assert line["vram_bytes"]["peak"] >= line["vram_bytes"]["loaded"] > 0 and line["cpu_over_it"] > 0
-
-
-def test_the_gate_that_judges_is_the_packs_own() -> None:
-    gate = Registry().open("pose-full").manifest.gate
-    assert isinstance(gate, Gate) and gate.tolerance

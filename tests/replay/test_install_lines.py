@@ -12,6 +12,7 @@ import pytest
 
 from sidecar import models_cli
 from sidecar.cli import main
+from sidecar.engine.index import Archive
 from sidecar.engine.install.errors import InstallError
 from sidecar.engine.install.installer import Plan
 from sidecar.models_cli import JsonLines
@@ -73,7 +74,7 @@ class Fake:
     def __init__(self, registry: Any, *, build: Path, progress: Any) -> None:
         self.progress = progress
 
-    def install(self, names: Any, *, keep_build: bool) -> tuple[str, ...]:
+    def install(self, names: Any, *, keep_build: bool, accepted: Any) -> tuple[str, ...]:
         self.progress.begin("converting", total=1, unit="models")
         self.progress.advance("converting", 1)
         if isinstance(self.outcome, BaseException):
@@ -82,10 +83,13 @@ class Fake:
         return tuple(self.outcome)
 
 
+TINY = Archive(registry="npm", package="tiny", version="1", file="tiny-1.tgz", sha256="0" * 64, bytes=5_000_000)
+
+
 def install(monkeypatch: pytest.MonkeyPatch, outcome: Any, *names: str) -> int:
     monkeypatch.setattr(Fake, "outcome", outcome)
     monkeypatch.setattr(models_cli, "Installer", Fake)
-    made = Plan(names, (), 5_000_000 if names else 0, 7)
+    made = Plan(names, (TINY,) if names else (), (), 9, 7)
     monkeypatch.setattr(models_cli, "plan", lambda *_: made)
     return main(["models", "install", "--yes", "--json"])
 

@@ -66,7 +66,7 @@ RECIPE = Recipe(
     task="chat in Chinese and English",
     runner="text_generation",
     graphs=(graph(layers=24, kv_heads=2, head_size=64, vocabulary=151936),),
-    gates={"int8": Accuracy(metric="agreement", bound=0.95, by_output={"tokens": 0.95})},
+    gates={"int8": Accuracy(metric="agreement", bound=0.93, by_output={"tokens": 0.93})},
     megabytes={"int8": 719},
     memory_mb={"int8": 0},
     runner_options={"context": 4096},

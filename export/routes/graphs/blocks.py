@@ -70,7 +70,7 @@ def stepped(steps: NDArray[np.int8], scales: NDArray[np.float32], offsets: NDArr
     for factor in range(1, CODES // top + 1):
         whole = np.rint(shift * factor)
         error = np.abs(shift - whole / factor) * width
-        fits = (whole >= -CODES) & (whole + top * factor <= CODES)
+        fits = (scales != 0) & (whole >= -CODES) & (whole + top * factor <= CODES)
         better = fits & (error < best)
         best, factors, zeros = (
             np.where(better, new, old) for new, old in ((error, best), (factor, factors), (whole, zeros))

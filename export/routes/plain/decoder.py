@@ -19,7 +19,7 @@ def logits_of(file: GgufFile, ids: NDArray[np.int64]) -> Floats:
     """Logits [batch, sequence, vocabulary] for token ids [batch, sequence]; one layer at a time is in memory."""
     family = file.fields["general.architecture"]
     count, shared = (file.integer(f"{family}.attention.{key}") for key in ("head_count", "head_count_kv"))
-    epsilon = float(file.fields[f"{family}.attention.layer_norm_rms_epsilon"])
+    epsilon = file.real(f"{family}.attention.layer_norm_rms_epsilon")
     angles = _angles(file, family, ids.shape[1])
     x = _embedded(file, ids)
     mask = causal(ids.shape[1])
@@ -43,7 +43,7 @@ def logits_of(file: GgufFile, ids: NDArray[np.int64]) -> Floats:
 def _angles(file: GgufFile, family: str, length: int) -> Floats:
     """[length, head size / 2]"""
     size = file.integer(f"{family}.embedding_length") // file.integer(f"{family}.attention.head_count")
-    base = float(file.fields.get(f"{family}.rope.freq_base", 10000.0))
+    base = file.real(f"{family}.rope.freq_base", 10000.0)
     frequencies = base ** (-np.arange(0, size, 2, dtype=np.float64) / size)
     return (np.arange(length)[:, None] * frequencies).astype(np.float32)
 

@@ -36,8 +36,8 @@ def byte_pairs(fields: Mapping[str, Any], *, name: str) -> bytes:
     rule = str(fields.get("tokenizer.ggml.pre"))
     if fields.get("tokenizer.ggml.model") != "gpt2" or rule not in _RULES:
         raise UnknownArchitecture(f"{name} cuts texts by the rule {rule!r}; known are {', '.join(_RULES)}.")
-    tokens, kinds = fields.get("tokenizer.ggml.tokens", []), fields.get("tokenizer.ggml.token_type", [])
-    merges = [merge.split(" ") for merge in fields.get("tokenizer.ggml.merges", [])]
+    tokens, kinds, joins = (_listed(fields, key, name) for key in ("tokens", "token_type", "merges"))
+    merges = [str(join).split(" ") for join in joins]
     vocabulary = {
         token: number
         for number, (token, kind) in enumerate(zip(tokens, kinds, strict=False))
@@ -61,6 +61,13 @@ def byte_pairs(fields: Mapping[str, Any], *, name: str) -> bytes:
         decoder=_bytes(use_regex=True),
         model=_model(vocabulary, merges),
     )
+
+
+def _listed(fields: Mapping[str, Any], key: str, name: str) -> list[Any]:
+    value = fields.get(f"tokenizer.ggml.{key}")
+    if not isinstance(value, list):
+        raise SourceError(f"{name} has no list of {key}.")
+    return value
 
 
 def _model(vocabulary: Mapping[str, int], merges: list[list[str]]) -> dict[str, Any]:

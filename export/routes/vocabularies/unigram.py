@@ -11,22 +11,20 @@ from .document import document
 METASPACE = "\N{LOWER ONE EIGHTH BLOCK}"
 # Their normalisation is NFKC but for this sign, which is kept; it is put aside under a sign for private use.
 _KEPT, _ASIDE = "\N{FULLWIDTH TILDE}", "\uf8ff"
-_NEVER = -1000.0  # log probability of control pieces, so that nobody can write one
 
 
 def unigram(vocabulary: Vocabulary) -> bytes:
     """The file: texts become begin, pieces, end. No text can contain a control token."""
     control = {vocabulary.begin, vocabulary.end, vocabulary.padding, vocabulary.unknown}
     control |= {number for number, piece in enumerate(vocabulary.pieces) if piece == "<mask>"}
-    scored = [
-        [piece, _NEVER if number in control else float(score)]
-        for number, (piece, score) in enumerate(zip(vocabulary.pieces, vocabulary.scores, strict=True))
-    ]
+    # With a space in its name nobody can write a control piece: spaces are gone before a text is cut.
+    named = [f" {piece}" if number in control else piece for number, piece in enumerate(vocabulary.pieces)]
+    scored = [[piece, float(score)] for piece, score in zip(named, vocabulary.scores, strict=True)]
     return document(
         added=(),
         normalizer={"type": "Sequence", "normalizers": _normalizers(vocabulary)},
         pre_tokenizer=_metaspace(),
-        post_processor=_template(vocabulary),
+        post_processor=_template(vocabulary, named),
         decoder=_metaspace(),
         model={"type": "Unigram", "unk_id": vocabulary.unknown, "vocab": scored, "byte_fallback": False},
     )
@@ -57,8 +55,8 @@ def _metaspace() -> dict[str, Any]:
     return {"type": "Metaspace", "replacement": METASPACE, "prepend_scheme": "always", "split": False}
 
 
-def _template(vocabulary: Vocabulary) -> dict[str, Any]:
-    begin, end = vocabulary.pieces[vocabulary.begin], vocabulary.pieces[vocabulary.end]
+def _template(vocabulary: Vocabulary, named: list[str]) -> dict[str, Any]:
+    begin, end = named[vocabulary.begin], named[vocabulary.end]
 
     def special(token: str) -> dict[str, Any]:
         return {"SpecialToken": {"id": token, "type_id": 0}}

@@ -62,6 +62,20 @@ class GgufFile:
             raise SourceError(f"{self._cursor.name} has no sensible {key}.")
         return value
 
+    def real(self, key: str, default: float | None = None) -> float:
+        """A positive number of the metadata; raises `SourceError` when it is none, or missing without a default."""
+        value = self.fields.get(key, default)
+        if not isinstance(value, float) or not 0 < value < 1e30:
+            raise SourceError(f"{self._cursor.name} has no sensible {key}.")
+        return value
+
+    def texts(self, key: str) -> list[str]:
+        """A list of texts of the metadata; raises `SourceError` when it is missing, empty or of another kind."""
+        value = self.fields.get(key)
+        if not isinstance(value, list) or not value or not isinstance(value[0], str):
+            raise SourceError(f"{self._cursor.name} has no {key}.")
+        return value
+
     def read(self, name: str, *, shape: tuple[int, ...], rows: slice = slice(None)) -> NDArray[np.float32]:
         """Values of some rows as float32, exactly as llama.cpp's own dequantisation gives them.
 

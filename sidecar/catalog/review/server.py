@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from typing import Any, cast
-from urllib.parse import unquote
 
 import msgspec
 
@@ -181,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(self._owner.review.correct(name, correction))
 
     def _item(self) -> tuple[str, str]:
-        found = _ITEM.match(unquote(self.path))
+        found = _ITEM.match(self.path)
         if found is None:
             raise Refused(404, "There is nothing here.")
         return found[1], found[2] or ""

@@ -79,8 +79,9 @@ async function fetched(id) {
   return { edit: new Edit(item, readParts(parts)), pictures: { picture, source } };
 }
 
-async function open(id) {
-  if (busy) return;
+// What is open already stays as it is, unless it is asked for `again`: work may go on while it would be fetched.
+async function open(id, { again = false } = {}) {
+  if (busy || (id === current?.item.id && !again)) return;
   busy = true;
   try {
     if (!drafts.get(id)?.edit.changed) drafts.set(id, await fetched(id));
@@ -209,7 +210,7 @@ async function save() {
   }
   if (!saved) return;
   const next = rows.find((row) => row.id === following && row.state !== "reviewed") ?? rows.find((row) => row.state !== "reviewed");
-  await open(next?.id ?? item.id);
+  await open(next?.id ?? item.id, { again: true });
   say(next ? `${named(item.title)} is saved.` : "Saved. Everything is reviewed.", "good");
 }
 
