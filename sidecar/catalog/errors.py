@@ -7,6 +7,10 @@ class CatalogError(RuntimeError):
     """The catalogue, or a file that should go into it, cannot be used."""
 
 
+class Outdated(CatalogError):
+    """Somebody else changed the product meanwhile."""
+
+
 class FieldError(ValueError):
     """A value that a record cannot take. `field` as the file names it, `reason` for a person."""
 

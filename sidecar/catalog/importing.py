@@ -21,8 +21,9 @@ from .columns import Assigned, assign
 from .errors import CatalogError, FieldError
 from .incoming import Folder
 from .journal import Totals
+from .lines import Row
 from .records import Product
-from .sources import Row, Source
+from .sources import Source
 from .store import Catalog, put
 from .table_rows import load
 from .validate import BadRow

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .assets import Place
-from .errors import CatalogError
+from .errors import Outdated
 from .kinds import KINDS
 from .records import Prepared, Product
 from .store import Catalog
@@ -112,12 +112,12 @@ def kept(catalog: Catalog, source: str, kind: str, picture: Rgba, found: Finding
 def save(
     catalog: Catalog, product: str, made: Prepared, *, allowed: Callable[[Product], bool] = lambda product: True
 ) -> None:
-    """Puts a prepared asset in the place of an older one of its kind. Raises `CatalogError` where the product changed
-    so that `allowed` says no, or has another picture by now."""
+    """Puts a prepared asset in the place of an older one of its kind. Raises `Outdated` where the product changed so
+    that `allowed` says no, or has another picture by now."""
     with catalog.changing(product) as change:
         now = change.product
         if made.source not in now.pictures or not allowed(now):
-            raise CatalogError(f"{product} was changed meanwhile; load it again.")
+            raise Outdated(f"{product} was changed meanwhile; load it again. Your work on it is not saved.")
         others = tuple(one for one in now.prepared if one.kind != made.kind)
         change.product = msgspec.structs.replace(now, prepared=(*others, made))
 

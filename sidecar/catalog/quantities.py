@@ -10,6 +10,7 @@ from .records import MAX_COUNT, Price, Rating
 from .units import CM_OF, EXPONENTS, SHARED_SIGNS, SIGNS
 
 _NUMBER = r"[0-9](?:[0-9.,' \u00a0]*[0-9])?"
+_PLAIN = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
 _LENGTH = re.compile(rf"^({_NUMBER})\s*([^0-9\s]*)$")
 _MONEY = re.compile(rf"^([^0-9]*?)\s*({_NUMBER})\s*([^0-9]*)$")
 _SCORE = re.compile(rf"^({_NUMBER})\s*(?:/|out of|of)?\s*([0-9]+)?\s*(?:stars?|分|星)?$")
@@ -28,6 +29,8 @@ def number(text: str) -> Decimal:
 
     Raises `Unclear`.
     """
+    if _PLAIN.fullmatch(text):
+        return Decimal(text)
     digits = unicodedata.normalize("NFKC", text).strip().replace("\u00a0", " ")
     sign, digits = (-1, digits[1:]) if digits[:1] in ("-", "−") else (1, digits)
     if len(digits) > _MAX_LENGTH or not re.fullmatch(_NUMBER, digits):

@@ -6,7 +6,7 @@ Money is whole minor units (fen, cents), sizes of products are centimetres, real
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -43,7 +43,8 @@ Target = Annotated[
     str, Meta(pattern=r"^(kind:[a-z]{1,32}|[a-z][a-z0-9_]{0,39}=[^\x00-\x1f]{1,200}|[A-Za-z0-9][A-Za-z0-9._-]{0,63})\Z")
 ]
 
-_PRINTABLE_EXCEPT = {"\n", "\t"}
+_CONTROL = re.compile(r"(?<!\\)(?:\\\\)*\\[bfru]")
+_NOT_SHOWN = "a text holds characters that cannot be shown"
 
 
 class Text(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -187,7 +188,7 @@ class Product(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
         if not (self.title.zh or self.title.en):
             raise ValueError("a title in zh or en is needed")
         _check_names(self)
-        _check_texts(msgspec.to_builtins(self))
+        _check_texts(self)
 
 
 def _check_names(product: Product) -> None:
@@ -205,26 +206,22 @@ def _check_names(product: Product) -> None:
             raise ValueError(f"{name} names something twice")
 
 
-def _check_texts(value: Any) -> None:
-    """No control characters, lone surrogates or numbers without a value anywhere: they break terminals, pages, JSON."""
-    if isinstance(value, str):
-        if not value.isprintable() and not all(_allowed(letter) for letter in value):
-            raise ValueError("a text holds characters that cannot be shown")
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError("a number is not finite")
-    elif isinstance(value, Mapping):
-        for name, held in value.items():
-            _check_texts(name)
-            _check_texts(held)
-    elif isinstance(value, (list, tuple)):
-        for held in value:
-            _check_texts(held)
+def _check_texts(product: Product) -> None:
+    """No control characters, lone surrogates or numbers without a value: they break terminals, pages and JSON."""
+    if not all(math.isfinite(value) for value in product.attributes.values() if isinstance(value, float)):
+        raise ValueError("a number is not finite")
+    try:
+        written = msgspec.json.encode(product).decode()
+    except UnicodeEncodeError as error:
+        raise ValueError(_NOT_SHOWN) from error
+    # JSON writes a line's end and a tab as two letters, and other control characters as \b, \f, \r, \u....
+    if _CONTROL.search(written) or not (written.isprintable() or all(map(_allowed, written))):
+        raise ValueError(_NOT_SHOWN)
 
 
 def _allowed(letter: str) -> bool:
     # Joiners and variation selectors are not printable by themselves, and part of emoji and of many scripts.
-    return letter.isprintable() or letter in _PRINTABLE_EXCEPT or letter in "\u200b\u200c\u200d\u3000\u00a0\ufeff"
+    return letter.isprintable() or letter in "\u200b\u200c\u200d\u3000\u00a0\ufeff"
 
 
 Language = Literal["zh", "en"]

@@ -97,7 +97,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any],
         return made.path, whole(catalog), found
 
 
-@pytest.mark.parametrize(("where", "at"), [("row", 1), ("row", 333), ("before", 1), ("before", 4), ("after", 2)])
+@pytest.mark.parametrize(("where", "at"), [("row", 333), ("before", 4), ("after", 2)])
 def test_a_killed_import_goes_on(tmp_path: Path, unbroken, where: str, at: int):
     file, products, found = unbroken
     database = tmp_path / "catalog.sqlite3"
@@ -232,6 +232,15 @@ def test_pictures_come_from_their_folder(catalog: Catalog, tmp_path: Path, photo
     assert np.abs(pixels[..., :3].astype(int) - original).mean() < 1.5
     assert imported(catalog, tmp_path / "a.jsonl")[0].updated == 4  # without the folder pictures are left as they are
     assert catalog.get("tee").pictures == tee.pictures
+
+
+def test_another_picture_takes_away_what_was_prepared_from_the_old_one(shop: Catalog, tmp_path: Path, photos):
+    folder, _ = photos
+    rows = [{"id": "tee", "image": "tee.jpg"}, {"id": "sweatshirt", "image": "tee.jpg"}]
+    imported(shop, jsonl_file(tmp_path / "a.jsonl", rows), pictures=folder)
+    assert len(shop.get("tee").prepared) == 1
+    assert shop.get("sweatshirt").pictures == shop.get("tee").pictures
+    assert shop.get("sweatshirt").prepared == ()
 
 
 HOSTILE = [

@@ -28,6 +28,10 @@ def test_a_whole_record_is_taken():
         ({"title": {"en": "x" * 201}}, "length <= 200"),
         ({"title": {"en": "\x1b[2J"}}, "cannot be shown"),
         ({"brand": "\ud800"}, "cannot be shown"),
+        ({"attributes": {"a": "\x7f"}}, "cannot be shown"),
+        ({"attributes": {"a": ["fine", "\u202e"]}}, "cannot be shown"),
+        ({"attributes": {"a": "\\\\\r"}}, "cannot be shown"),
+        ({"attributes": {"a": float("inf")}}, "not finite"),
         ({"price": {"minor": 1.5, "currency": "CNY"}}, "int"),
         ({"price": {"minor": 100, "currency": "XXX"}}, "ISO 4217"),
         ({"stock": -1}, ">= 0"),
@@ -50,6 +54,11 @@ def test_a_whole_record_is_taken():
 def test_a_damaged_record_is_refused(damage, says):
     with pytest.raises(msgspec.ValidationError, match=says):
         msgspec.convert(RECORD | damage, Product)
+
+
+@pytest.mark.parametrize("text", ["\\u0041", "C:\\bin\\new", "two\nlines\tand a tab", "👩\u200d🔬", 'say "\\r"'])
+def test_texts_that_can_be_shown(text):
+    assert product(attributes={"note": text}).attributes["note"] == text
 
 
 def prepared(**changes):

@@ -166,9 +166,9 @@ def test_a_raw_peer_gets_no_more_than_its_time(server: ReviewServer, monkeypatch
 
 
 def test_many_idle_peers_do_not_keep_the_page_out(server: ReviewServer, monkeypatch):
-    monkeypatch.setattr(review_server._Handler, "timeout", 0.5)
-    idle = [socket.create_connection(server.server_address[:2], timeout=5) for _ in range(40)]
-    time.sleep(1.0)
+    monkeypatch.setattr(review_server._Handler, "timeout", 0.2)
+    idle = [socket.create_connection(server.server_address[:2], timeout=5) for _ in range(24)]
+    time.sleep(0.4)
     assert ask(server, "/api/queue")[0] == 200
     for peer in idle:
         peer.close()
@@ -257,6 +257,23 @@ def test_wrong_corrections_change_nothing(shop: Catalog):
         assert shop.get("tee") == before
         assert ask(server, "/api/item/tee", method="PUT", body=sound)[0] == 200
         assert ask(server, "/api/item/tee", method="PUT", body=sound)[0] == 409  # by now it is another revision
+
+
+def test_a_change_in_the_very_moment_of_saving_is_seen(shop: Catalog, monkeypatch: pytest.MonkeyPatch):
+    with serving(shop) as server:
+        parts = pixels(server, "/api/item/tee/parts")
+        add, raced = shop.files.add_pixels, []
+
+        def race(drawn: np.ndarray) -> str:
+            if not raced:
+                raced.append(True)
+                made = msgspec.structs.replace(shop.get("tee").prepared[0], confidence=0.25)
+                shop.put(msgspec.structs.replace(shop.get("tee"), prepared=(made,)))
+            return add(drawn)
+
+        monkeypatch.setattr(shop.files, "add_pixels", race)
+        assert corrected(server, "tee", parts=parts)[0] == 409
+        assert raced and shop.get("tee").prepared[0].confidence == 0.25
 
 
 def test_what_an_import_changed_meanwhile_is_not_overwritten(shop: Catalog):

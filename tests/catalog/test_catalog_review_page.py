@@ -134,7 +134,7 @@ def test_a_product_is_placed_from_nothing(page: Page, shop: Catalog):
     assert all((parts & bit > 0).mean() > 0.02 for bit in (1, 2, 4))
 
 
-def test_what_was_begun_is_kept_while_the_page_is_open(page: Page):
+def test_what_was_begun_is_kept_and_not_saved_over_other_work(page: Page, shop: Catalog):
     choose(page, "Striped tee")
     drag(page, centre(page, "#points g[data-name=waist_left] .dot"), by=(12, 0))
     moved = place(page, "waist_left")
@@ -145,10 +145,6 @@ def test_what_was_begun_is_kept_while_the_page_is_open(page: Page):
     assert place(page, "waist_left") == moved
     choose(page, "Striped tee")  # a click on what is open is no reload
     assert place(page, "waist_left") == moved
-
-
-def test_a_change_from_elsewhere_is_said(page: Page, shop: Catalog):
-    choose(page, "Striped tee")
     shop.put(msgspec.structs.replace(shop.get("tee"), prepared=()))
     page.click("#save")
     page.wait("document.getElementById('said').dataset.tone === 'bad'")
@@ -166,10 +162,9 @@ def test_without_the_token_it_is_locked(browser: Browser, server: ReviewServer):
             assert "token" not in page.run("location.href")
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_it_fits_and_can_be_read(page: Page, dark: bool):
-    page.colours(dark=dark)
-    for width, height in ((1280, 720), (390, 844)):
+def test_it_fits_and_can_be_read(page: Page):
+    for width, height, dark in ((1280, 720, False), (1280, 720, True), (390, 844, True), (390, 844, False)):
+        page.colours(dark=dark)
         page.resize(width, height, phone=width < 500)
         page.wait(f"(b => b.left >= 0 && b.right <= {width} && b.bottom <= {height} && b.width > 250)"
                   "(document.getElementById('stage').getBoundingClientRect())")

@@ -11,7 +11,7 @@ from catalog.shopfiles import HEADER, cells, csv_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.catalog import sources
+from sidecar.catalog import lines, sources
 from sidecar.catalog.errors import CatalogError
 from sidecar.catalog.sources import look
 
@@ -21,7 +21,7 @@ def write(path: Path, data: str | bytes) -> Path:
     return path
 
 
-def rows_of(path: Path, data: str | bytes, **options) -> list[sources.Row]:
+def rows_of(path: Path, data: str | bytes, **options) -> list[lines.Row]:
     return list(look(write(path, data), **options).rows())
 
 
@@ -38,8 +38,8 @@ def test_encodings_are_found_out(tmp_path, encoding, found):
 
 
 def test_a_few_broken_bytes_do_not_change_the_encoding(tmp_path):
-    lines = ["id,标题"] + [f"a{n},衬衫{n}" for n in range(30)]
-    data = "\n".join(lines).encode()
+    texts = ["id,标题"] + [f"a{n},衬衫{n}" for n in range(30)]
+    data = "\n".join(texts).encode()
     data = data.replace("衬衫7\n".encode(), b"\xe8\xa1\xac\xff7\n")
     rows = rows_of(tmp_path / "a.csv", data)
     assert [row.line for row in rows if row.problem] == [9]
@@ -82,7 +82,10 @@ def test_quotes_lines_within_cells_and_inches(tmp_path):
         ("b", [3]),
         ('b,"drawn in,2\nc,"x",3', [3]),
         ('"b\nof two lines",1', [3]),
-        ("b,\x00,2", []),
+        ("b,\x00,2", [3]),
+        ('b,"runs on,2\nc,x,3\nd,ends",4', [3]),
+        ('b,"runs on\nc,x,3\nd,ends"', [3, 5]),
+        ('b,"a text\nof lines, with commas\nthat ends",4', []),
     ],
 )
 def test_a_spoilt_row_spoils_itself_alone(tmp_path, middle, bad):
@@ -100,7 +103,7 @@ def test_the_last_quote_may_be_open(tmp_path):
 
 
 def test_long_lines_are_rows_too(tmp_path):
-    long = "b," + "x" * (sources.MAX_LINE_BYTES + 10)
+    long = "b," + "x" * (lines.MAX_LINE_BYTES + 10)
     rows = rows_of(tmp_path / "a.csv", f"id,name\na,1\n{long}\nc,3\n")
     assert [bool(row.problem) for row in rows] == [False, True, False]
     assert "longer" in rows[1].problem and len(rows[1].raw) < 5000

@@ -17,9 +17,9 @@ from typing import Any, cast
 import msgspec
 
 from ...errors import NotFound
-from ..errors import CatalogError
+from ..errors import CatalogError, Outdated
 from ..store import Catalog
-from .work import Correction, Outdated, Review
+from .work import Correction, Review
 
 MAX_BODY = 4 * 2**20
 MAX_CONNECTIONS = 16

@@ -16,7 +16,7 @@ from sqlalchemy import and_, exists, func, select
 
 from .. import picture_files
 from ..assets import SLEEVE_LEFT, SLEEVE_RIGHT, TORSO
-from ..errors import CatalogError
+from ..errors import CatalogError, Outdated
 from ..kinds import KINDS
 from ..landmarks import LAYOUTS, LENS, Layout
 from ..picture_files import BadPicture
@@ -41,10 +41,6 @@ class Correction(Struct, frozen=True, forbid_unknown_fields=True):
     revision: Annotated[str, Meta(max_length=64)]
     landmarks: Annotated[dict[Name, tuple[Pixel, Pixel]], Meta(max_length=200)]
     parts: Annotated[str, Meta(max_length=3 * 2**20)]
-
-
-class Outdated(CatalogError):
-    """Somebody else changed the product meanwhile."""
 
 
 class Review:
