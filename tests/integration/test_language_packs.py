@@ -78,8 +78,8 @@ def test_paraphrases_in_the_other_language_rank_first(runtime: Runtime) -> None:
     ("name", "question", "expected"),
     [
         ("chat", "What is the capital of France? Answer in one word.", "Paris"),
-        ("chat", "中国的首都是哪里？用两个字回答。", "北京"),
-        ("chat-small", "What is the capital of France?", "Paris"),
+        ("chat", "中国的首都是哪座城市？", "北京"),
+        ("chat-small", "What is the largest ocean on Earth?", "Pacific"),
     ],
 )
 def test_a_question_is_answered(runtime: Runtime, name: str, question: str, expected: str) -> None:

@@ -66,7 +66,7 @@ RECIPE = Recipe(
     ),
     gates={"fp32": Accuracy(metric="max_abs", bound=1e-5)},
     megabytes={"fp32": 2},
-    memory_mb={"fp32": 0},
+    memory_mb={"fp32": 15},
     runner_options={"window": 512, "context": 64, "state": _STATE, "threshold": 0.5},
     quantize="none",
 )

@@ -59,7 +59,7 @@ def _turned(x: Floats, angles: Floats, *, interleaved: bool) -> Floats:
 
 def _silu(x: Floats) -> Floats:
     with np.errstate(over="ignore"):  # exp of a large number is infinity, and one over it 0, as it should be
-        result: Floats = x / (np.float32(1.0) + np.exp(-x))
+        result: Floats = (x / (1.0 + np.exp(-x))).astype(np.float32)
     return result
 
 

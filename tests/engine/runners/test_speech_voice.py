@@ -79,12 +79,13 @@ def test_a_sound_is_heard_in_windows_with_what_came_before() -> None:
 
 
 def test_pieces_of_any_length_are_heard_as_the_whole_is() -> None:
-    made, _ = detector()
+    (made, graph), (whole, heard) = detector(), detector()
     sound = np.random.default_rng(1).standard_normal(40_000).astype(np.float32) * 0.2
     stream = made.stream()
     pieces = np.split(sound, [1, 5, 700, 5_000, 5_001, 30_000])
     found = np.concatenate([stream.feed(piece) for piece in pieces])
-    np.testing.assert_array_equal(found, made.probabilities(sound)[: len(found)])
+    np.testing.assert_array_equal(found, whole.probabilities(sound)[: len(found)])
+    np.testing.assert_array_equal(np.concatenate(graph.seen), np.concatenate(heard.seen)[: len(found)])
     assert len(found) == len(sound) // WINDOW
 
 
