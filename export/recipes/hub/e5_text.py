@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...recipe import GraphSpec, Recipe, Tensor
+from .bert_heads import TINY_BERT
 from .common import TEXT_SIZES, TOKENIZER, by_parameters, cosine, ids, licence, mask, transformer, with_working_set
 
 _MEGABYTES = by_parameters(118, "fp32", "fp16", "int8")
@@ -32,12 +33,5 @@ RECIPE = Recipe(
     megabytes=_MEGABYTES,
     memory_mb=with_working_set(_MEGABYTES, 60),
     runner_options={"query_prefix": "query: ", "passage_prefix": "passage: "},
-    tiny={
-        "vocab_size": 160,
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "max_position_embeddings": 64,
-    },
+    tiny={**TINY_BERT},
 )

@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-from ...recipe import GraphSpec, Recipe, Tensor
-from .common import (
-    TEXT_SIZES,
-    TOKENIZER,
-    by_parameters,
-    choices,
-    ids,
-    licence,
-    mask,
-    transformer,
-    types,
-    with_working_set,
-)
+from ...recipe import Tensor
+from .bert_heads import bert_head
+from .common import licence
 
-_MEGABYTES = by_parameters(108, "fp32", "fp16", "int8")
-
-RECIPE = Recipe(
-    name="named-entities",
-    title="Named entities, English",
-    version="1.0.0",
+RECIPE = bert_head(
+    "named-entities",
+    "Named entities, English",
     architecture="BertForTokenClassification",
-    route="optimum",
-    source=transformer("dslim/bert-base-NER", *TOKENIZER),
+    repository="dslim/bert-base-NER",
     licence=licence("MIT", "David S. Lim"),
-    restriction="none",
     task="names in a text",
-    runner="tensors",
-    graphs=(
-        GraphSpec(
-            name="model",
-            component="model",
-            inputs=(ids(), mask(), types()),
-            outputs=(Tensor("logits", "float32", ("batch", "sequence", "{labels}"), "of each token for each label"),),
-            vary=TEXT_SIZES,
-        ),
-    ),
-    gates=choices(),
-    megabytes=_MEGABYTES,
-    memory_mb=with_working_set(_MEGABYTES, 60),
+    outputs=(Tensor("logits", "float32", ("batch", "sequence", "{labels}"), "of each token for each label"),),
+    millions=108,
     notes="English news; trained on CoNLL-2003.",
-    tiny={
-        "vocab_size": 160,
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "max_position_embeddings": 64,
-        "id2label": {0: "O", 1: "B-PER", 2: "I-PER", 3: "B-ORG", 4: "I-ORG"},
-    },
+    labels={0: "O", 1: "B-PER", 2: "I-PER", 3: "B-ORG", 4: "I-ORG"},
 )

@@ -1,36 +1,7 @@
-"""TAESD: latents to pictures in a hundredth of the time that the full decoder takes."""
+"""TAESD: the tiny decoder of Stable Diffusion 1 and 2."""
 
 from __future__ import annotations
 
-from ...recipe import GraphSpec, HubSource, Recipe, Tensor
-from .common import by_parameters, distance, licence, with_working_set
-from .diffusion import TINY_PREVIEW
+from .tiny_decoders import tiny_decoder
 
-_MEGABYTES = by_parameters(1.2, "fp32", "fp16")
-
-RECIPE = Recipe(
-    name="tiny-decoder-sd",
-    title="Tiny decoder for Stable Diffusion 1 and 2",
-    version="1.0.0",
-    architecture="AutoencoderTiny",
-    route="torch",
-    source=HubSource("madebyollin/taesd", "main", ("config.json", "diffusion_pytorch_model.safetensors")),
-    licence=licence("MIT", "Ollin Boer Bohan", url="https://github.com/madebyollin/taesd/blob/main/LICENSE"),
-    restriction="none",
-    task="latents to pictures",
-    runner="tensors",
-    graphs=(
-        GraphSpec(
-            name="model",
-            component="decode",
-            inputs=(Tensor("latents", "float32", ("batch", 4, "height", "width"), "as a denoiser sees them"),),
-            outputs=(Tensor("sample", "float32", ("batch", 3, "picture_height", "picture_width"), "RGB, -1..1"),),
-            vary=({"batch": 1, "height": 6, "width": 10}, {"batch": 2, "height": 12, "width": 8}),
-        ),
-    ),
-    gates=distance(fp32=1e-3, fp16=5e-2),
-    megabytes=_MEGABYTES,
-    memory_mb=with_working_set(_MEGABYTES, 200),
-    quantize="none",
-    tiny=TINY_PREVIEW,
-)
+RECIPE = tiny_decoder("tiny-decoder-sd", "Tiny decoder for Stable Diffusion 1 and 2", "madebyollin/taesd")

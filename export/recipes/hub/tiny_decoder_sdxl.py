@@ -1,36 +1,7 @@
-"""TAESDXL: latents to pictures in a hundredth of the time that the full decoder takes."""
+"""TAESDXL: the tiny decoder of SDXL."""
 
 from __future__ import annotations
 
-from ...recipe import GraphSpec, HubSource, Recipe, Tensor
-from .common import by_parameters, distance, licence, with_working_set
-from .diffusion import TINY_PREVIEW
+from .tiny_decoders import tiny_decoder
 
-_MEGABYTES = by_parameters(1.2, "fp32", "fp16")
-
-RECIPE = Recipe(
-    name="tiny-decoder-sdxl",
-    title="Tiny decoder for SDXL",
-    version="1.0.0",
-    architecture="AutoencoderTiny",
-    route="torch",
-    source=HubSource("madebyollin/taesdxl", "main", ("config.json", "diffusion_pytorch_model.safetensors")),
-    licence=licence("MIT", "Ollin Boer Bohan", url="https://github.com/madebyollin/taesd/blob/main/LICENSE"),
-    restriction="none",
-    task="latents to pictures",
-    runner="tensors",
-    graphs=(
-        GraphSpec(
-            name="model",
-            component="decode",
-            inputs=(Tensor("latents", "float32", ("batch", 4, "height", "width"), "as a denoiser sees them"),),
-            outputs=(Tensor("sample", "float32", ("batch", 3, "picture_height", "picture_width"), "RGB, -1..1"),),
-            vary=({"batch": 1, "height": 6, "width": 10}, {"batch": 2, "height": 12, "width": 8}),
-        ),
-    ),
-    gates=distance(fp32=1e-3, fp16=5e-2),
-    megabytes=_MEGABYTES,
-    memory_mb=with_working_set(_MEGABYTES, 200),
-    quantize="none",
-    tiny=TINY_PREVIEW,
-)
+RECIPE = tiny_decoder("tiny-decoder-sdxl", "Tiny decoder for SDXL", "madebyollin/taesdxl")
