@@ -34,8 +34,7 @@ DOORS: dict[str, set[str]] = {
 } | {room: {"engine", "catalog", "errors"} for room in DOMAIN}
 # These put the rooms together; no room may import them.
 FRONT = {"__main__", "cli", "serve", "doctor", "demo", "bars", "models_cli", "replay_cli", "dashboard_cli", "trace_cli"}
-FRONT |= {"export_cli", "catalog_cli", "catalog_commands"}
-FRONT |= {"models_try", "models_try_language", "models_try_pictures", "models_try_speech"}
+FRONT |= {"export_cli", "catalog_cli", "catalog_commands", "models_try"}
 TRAINING = {"torch", "transformers", "diffusers", "tensorflow", "optimum", "onnxscript"}
 UNSAFE = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "pty", "commands"}
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from sidecar import models_try, models_try_language, models_try_speech
+from sidecar import models_try
 from sidecar.cli import main
 from sidecar.engine.runner_specs import SpeechRecognition, TextEmbedding, TextGeneration, VoiceActivity
 from sidecar.engine.runners import voice
@@ -22,6 +22,7 @@ from sidecar.engine.runners.chat import Message
 from sidecar.engine.runners.voice import Span
 from sidecar.engine.runners.whisper import Transcript
 from sidecar.errors import BadRequest, NotFound
+from sidecar.models_try import language, speech
 
 GENERATION = TextGeneration(
     tokenizer="tokenizer.json", layers=1, kv_heads=1, head_size=1, context=9, vocabulary=9, stop_ids=(1,),
@@ -82,9 +83,9 @@ class Talker:
 
 
 def test_a_chat_answers_one_turn_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models_try_language, "TextGenerator", Talker)
+    monkeypatch.setattr(language, "TextGenerator", Talker)
     to = console()
-    models_try_language.try_chat(model(GENERATION), ["red?", "[blue]"], to, system="A guide.", max_tokens=7)
+    language.try_chat(model(GENERATION), ["red?", "[blue]"], to, system="A guide.", max_tokens=7)
     assert [[turn.content for turn in turns] for turns in Talker.turns] == [
         ["A guide.", "red?"],
         ["A guide.", "red?", "Wear red?", "[blue]"],
@@ -105,16 +106,16 @@ class Letters:
 
 
 def test_lines_are_ranked_by_a_query_or_by_the_first_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models_try_language, "TextEmbedder", Letters)
+    monkeypatch.setattr(language, "TextEmbedder", Letters)
     file = tmp_path / "a.txt"
     file.write_text("\ufeffaab\nbbb\n\nbab\naaa\n", "utf-8")
     to = console()
-    models_try_language.try_embedding(model(EMBEDDING), [str(file), "b"], to)
+    language.try_embedding(model(EMBEDDING), [str(file), "b"], to)
     lines = [line for line in printed(to).splitlines() if "│" in line]
     assert [line.split("│")[2].strip() for line in lines] == ["bbb", "bab", "aab", "aaa"]
     assert "4 lines" in printed(to)
     to = console()
-    models_try_language.try_embedding(model(EMBEDDING), [str(file)], to)
+    language.try_embedding(model(EMBEDDING), [str(file)], to)
     assert "aab" not in "".join(line for line in printed(to).splitlines() if "│" in line)
 
 
@@ -125,12 +126,12 @@ def test_lines_are_ranked_by_a_query_or_by_the_first_of_them(tmp_path: Path, mon
 def test_a_file_that_cannot_be_ranked_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, message: str
 ) -> None:
-    monkeypatch.setattr(models_try_language, "TextEmbedder", Letters)
+    monkeypatch.setattr(language, "TextEmbedder", Letters)
     file = tmp_path / "a.txt"
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(BadRequest, match=message):
-        models_try_language.try_embedding(model(EMBEDDING), [str(file)], console())
+        language.try_embedding(model(EMBEDDING), [str(file)], console())
 
 
 class Ears:
@@ -148,10 +149,10 @@ def detector(*spans: Span) -> Any:
 
 
 def test_speech_is_shown_with_its_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models_try_speech, "Transcriber", Ears)
-    monkeypatch.setattr(models_try_speech, "VoiceDetector", lambda *_: detector(Span(16_000, 48_000)))
+    monkeypatch.setattr(speech, "Transcriber", Ears)
+    monkeypatch.setattr(speech, "VoiceDetector", lambda *_: detector(Span(16_000, 48_000)))
     to = console()
-    models_try_speech.try_recognition(
+    speech.try_recognition(
         model(RECOGNITION), [str(sound(tmp_path / "a.wav", 4))], to, load=lambda name: model(ACTIVITY, name),
         language="zh", hint="Vitrine",
     )  # fmt: skip
@@ -161,14 +162,14 @@ def test_speech_is_shown_with_its_times(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_without_a_voice_detector_a_short_sound_is_heard_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models_try_speech, "Transcriber", Ears)
+    monkeypatch.setattr(speech, "Transcriber", Ears)
 
     def load(name: str) -> Any:
         raise NotFound(name)
 
     def heard(seconds: float) -> str:
         to, file = console(), sound(tmp_path / "a.wav", seconds)
-        models_try_speech.try_recognition(model(RECOGNITION), [str(file)], to, load=load)
+        speech.try_recognition(model(RECOGNITION), [str(file)], to, load=load)
         return printed(to)
 
     assert "None/None" in heard(2)
@@ -178,14 +179,14 @@ def test_without_a_voice_detector_a_short_sound_is_heard_whole(tmp_path: Path, m
 
 
 def test_where_somebody_speaks_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models_try_speech, "VoiceDetector", lambda *_: detector(Span(8_000, 24_000)))
+    monkeypatch.setattr(speech, "VoiceDetector", lambda *_: detector(Span(8_000, 24_000)))
     to = console()
-    models_try_speech.try_activity(model(ACTIVITY), [str(sound(tmp_path / "a.wav", 2))], to)
+    speech.try_activity(model(ACTIVITY), [str(sound(tmp_path / "a.wav", 2))], to)
     row = next(line for line in printed(to).splitlines() if "│" in line)
     assert [cell.strip() for cell in row.split("│")[1:4]] == ["0.50", "1.50", "1.00"]
-    monkeypatch.setattr(models_try_speech, "VoiceDetector", lambda *_: detector())
+    monkeypatch.setattr(speech, "VoiceDetector", lambda *_: detector())
     to = console()
-    models_try_speech.try_activity(model(ACTIVITY), [str(sound(tmp_path / "a.wav", 2))], to)
+    speech.try_activity(model(ACTIVITY), [str(sound(tmp_path / "a.wav", 2))], to)
     assert "nobody speaks" in printed(to)
 
 

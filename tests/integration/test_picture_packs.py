@@ -17,7 +17,7 @@ from sidecar.engine.runners.reading import Reader
 from sidecar.engine.runners.style import Styler
 from sidecar.engine.runtime import Runtime
 from sidecar.models_cli import ensure_installed
-from sidecar.models_try_pictures import read
+from sidecar.models_try.pictures import read
 
 pytestmark = pytest.mark.full
 ROOT = Path(__file__).parents[2]

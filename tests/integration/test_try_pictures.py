@@ -14,7 +14,7 @@ from rich.console import Console
 
 from sidecar.engine.runner_specs import ImageStyle, Preprocessing, Tensors, TextReading
 from sidecar.errors import BadRequest, VitrineError
-from sidecar.models_try_pictures import MAX_FILE_BYTES, read, try_reading, try_style, try_tensors
+from sidecar.models_try.pictures import MAX_FILE_BYTES, read, try_reading, try_style, try_tensors
 
 INPUT = Preprocessing(colour="rgb", low=0.0, high=1.0, layout="nchw", width=32, height=32, fit="stretch")
 SAFETY = Tensors(preprocessing=INPUT, classes=("safe", "unsafe"), certain=(0.2, 0.8))

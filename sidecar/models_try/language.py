@@ -9,16 +9,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from .engine.model import Model
-from .engine.runner_specs import TextEmbedding, TextGeneration
-from .engine.runners.answer import Answer, Options
-from .engine.runners.chat import Message
-from .engine.runners.constrain import choices as one_of
-from .engine.runners.embedding import TextEmbedder
-from .engine.runners.sampling import Sampling
-from .engine.runners.text import Conversation, TextGenerator
-from .errors import BadRequest
-from .models_try import read_text
+from ..engine.model import Model
+from ..engine.runner_specs import TextEmbedding, TextGeneration
+from ..engine.runners.answer import Answer, Options
+from ..engine.runners.chat import Message
+from ..engine.runners.constrain import choices as one_of
+from ..engine.runners.embedding import TextEmbedder
+from ..engine.runners.sampling import Sampling
+from ..engine.runners.text import Conversation, TextGenerator
+from ..errors import BadRequest
+from . import read_text
 
 MAX_FILE_BYTES = 4 << 20
 MAX_LINES = 10_000

@@ -11,14 +11,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from .engine.model import Model
-from .engine.runner_specs import ImageStyle, Tensors, TextReading
-from .engine.runners.picture import PictureModel
-from .engine.runners.reading import Reader
-from .engine.runners.style import Styler
-from .errors import BadRequest
-from .ops import pictures
-from .wire.ops import Format, WireImage
+from ..engine.model import Model
+from ..engine.runner_specs import ImageStyle, Tensors, TextReading
+from ..engine.runners.picture import PictureModel
+from ..engine.runners.reading import Reader
+from ..engine.runners.style import Styler
+from ..errors import BadRequest
+from ..ops import pictures
+from ..wire.ops import Format, WireImage
 
 MAX_FILE_BYTES = 64 << 20
 MAX_PIXELS = 64_000_000

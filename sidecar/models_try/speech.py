@@ -9,14 +9,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from .engine.model import Model
-from .engine.runner_specs import SpeechRecognition, VoiceActivity
-from .engine.runners.audio import read_wav
-from .engine.runners.mel import RATE, SAMPLES, SECONDS
-from .engine.runners.speech import Listener
-from .engine.runners.voice import VoiceDetector
-from .engine.runners.whisper import Transcriber
-from .errors import BadRequest, NotFound
+from ..engine.model import Model
+from ..engine.runner_specs import SpeechRecognition, VoiceActivity
+from ..engine.runners.audio import read_wav
+from ..engine.runners.mel import RATE, SAMPLES, SECONDS
+from ..engine.runners.speech import Listener
+from ..engine.runners.voice import VoiceDetector
+from ..engine.runners.whisper import Transcriber
+from ..errors import BadRequest, NotFound
 
 DETECTOR = "voice-activity"  # what cuts long sound at its pauses, where it is installed
 

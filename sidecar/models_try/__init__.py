@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from .errors import BadRequest
+from ..errors import BadRequest
 
 if TYPE_CHECKING:
-    from .engine.model import Model
+    from ..engine.model import Model
 
 Try = Callable[["Model", list[str], Console], None]
 DESCRIPTION = """\
@@ -60,8 +60,8 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> ar
 
 def run(arguments: argparse.Namespace) -> int:
     """Loads the model and gives it the words. Raises `VitrineError`."""
-    from .engine.registry import Registry
-    from .engine.runtime import Runtime
+    from ..engine.registry import Registry
+    from ..engine.runtime import Runtime
 
     console = Console(force_terminal=False, no_color=True) if arguments.plain else Console()
     registry = Registry(arguments.packs)
@@ -89,10 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _way(model: Model, arguments: argparse.Namespace, load: Callable[[str], Model]) -> Try:
     """What to do with a model, by its kind; raises `BadRequest` for one that does nothing by itself."""
-    from . import models_try_language as language
-    from . import models_try_pictures as pictures
-    from . import models_try_speech as speech
-    from .engine import runner_specs as kinds
+    from ..engine import runner_specs as kinds
+    from . import language, pictures, speech
 
     ways: dict[type, Try] = {
         kinds.TextGeneration: partial(
