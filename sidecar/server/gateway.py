@@ -412,6 +412,9 @@ class Gateway:
 
     def snapshot(self) -> dict[str, Any]:
         """The result of `server.stats`."""
+        return {**self._figures(), "watch": self._watched()}
+
+    def _figures(self) -> dict[str, Any]:
         return {
             "version": __version__,
             "uptime_s": time.monotonic() - self._started_at,
@@ -423,7 +426,6 @@ class Gateway:
             **({"memory": memory} if (memory := self._workers.memory()) else {}),
             "counters": self.stats.counters(),
             "pressure": self._yielding.snapshot(),
-            "watch": self._watched(),
         }
 
     def _watched(self) -> dict[str, Any]:
@@ -443,7 +445,7 @@ class Gateway:
 
     def metrics(self) -> bytes:
         """The Prometheus text."""
-        return metrics.exposition(self.stats, self.snapshot())
+        return metrics.exposition(self.stats, self._figures())
 
 
 def _prio(connection: Connection, call: Call, rule: OpRule) -> Priority:

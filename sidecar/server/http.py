@@ -46,13 +46,14 @@ KINDS = {
     "png": "image/png",
     "svg": "image/svg+xml",
 }
-SCRIPTS = ("dashboard", "format", "msgpack", "sections", "session", "table", "theme", "tryit", "vitrine")
+SCRIPTS = ("dashboard", "format", "msgpack", "sections", "session", "table", "tryit", "vitrine")
 SAMPLES = ("sample-glasses-1", "sample-glasses-2", "sample-top-1", "sample-top-2")
 # Address -> file of the package. Only what stands here is ever read: no part of a path comes from a request.
 FILES = {
     "/": "server/dashboard/index.html",
     "/dashboard/dashboard.css": "server/dashboard/dashboard.css",
-    "/dashboard/icon.svg": "server/dashboard/icon.svg",
+    "/dashboard/icon.svg": "pages/icon.svg",
+    "/dashboard/theme.js": "pages/theme.js",
     "/dashboard/portrait.png": "catalog/portrait/astronaut.png",
     **{f"/dashboard/{name}.js": f"server/dashboard/{name}.js" for name in SCRIPTS},
     **{f"/dashboard/{name}.png": f"catalog/pictures/{name}.png" for name in SAMPLES},

@@ -14,7 +14,7 @@ from .stats import LATENCY_BUCKETS_S, Stats
 
 
 def exposition(stats: Stats, snapshot: Mapping[str, Any]) -> bytes:
-    """The text; `snapshot` is the result of `server.stats` at this moment."""
+    """The text; `snapshot` is the result of `server.stats` at this moment, of which `watch` is not read."""
     registry = CollectorRegistry()
     registry.register(_Once([*_counted(stats), *_of_now(snapshot), *_of_models(snapshot), *_of_memory(snapshot)]))
     text: bytes = generate_latest(registry)

@@ -44,13 +44,15 @@ SECURITY: Mapping[str, str] = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Content-Security-Policy": "; ".join(POLICY),
 }
-SCRIPTS = ("api", "edit", "review", "stage", "theme")
-# Address -> file and its kind. Only what stands here is ever read: no part of a path comes from a request.
+SCRIPTS = ("api", "edit", "review", "stage")
+# Address -> file of the package, and its kind. Only what stands here is ever read: no part of a path comes from a
+# request.
 FILES: Mapping[str, tuple[str, str]] = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/review.css": ("review.css", "text/css; charset=utf-8"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
-    **{f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8") for name in SCRIPTS},
+    "/": ("catalog/review/page/index.html", "text/html; charset=utf-8"),
+    "/review.css": ("catalog/review/page/review.css", "text/css; charset=utf-8"),
+    "/icon.svg": ("pages/icon.svg", "image/svg+xml"),
+    "/theme.js": ("pages/theme.js", "text/javascript; charset=utf-8"),
+    **{f"/{name}.js": (f"catalog/review/page/{name}.js", "text/javascript; charset=utf-8") for name in SCRIPTS},
 }
 _ITEM = re.compile(r"^/api/item/([A-Za-z0-9][A-Za-z0-9._-]{0,63})(/picture|/source|/parts)?\Z")
 
@@ -151,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _get(self) -> None:
         if self.path in FILES:
             name, kind = FILES[self.path]
-            data = resources.files(__package__).joinpath("page", name).read_bytes()
+            data = resources.files("sidecar").joinpath(*name.split("/")).read_bytes()
             self._send(200, data, kind)
             return
         self._check_token()
