@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import AgreementError, AtolError, CosineError, ExportError, PrecisionError
-from .recipe import Accuracy
+from .recipe import Accuracy, Recipe
 
 SAME = 1e-6  # of an output's range: what other threads or kernels make of the very same graph
 Outputs = Mapping[str, NDArray[Any]]
@@ -94,6 +94,17 @@ def holds(metric: str, value: float, bound: float) -> bool:
     if metric == "identical":
         return value <= SAME
     return value >= bound if metric in ("cosine", "agreement") else value <= bound
+
+
+def agreement(recipe: Recipe, found: NDArray[Any], wanted: NDArray[Any]) -> float:
+    """The share of positions at which two sets of logits have their largest value in the same place, held to the bound
+    that the recipe sets for int8. Raises `AgreementError`.
+    """
+    share = float((found.argmax(axis=-1) == wanted.argmax(axis=-1)).mean())
+    bound = recipe.gates["int8"].bound
+    if not holds("agreement", share, bound):
+        raise AgreementError(f"{recipe.name}: it chooses the source's token {share:.1%} of the time, not {bound:.0%}.")
+    return share
 
 
 def _cosine(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -18,8 +18,7 @@ def write(parts: Parts, rows: Sequence[Row], *, device: str, greedy: Mapping[str
     sections = [
         f"# {parts.name}",
         f"{recipe.title}: {recipe.task}. Architecture {recipe.architecture}, runner {recipe.runner}, converted by the "
-        "route "
-        f"`{recipe.route}` from the recipe `{recipe.name}` {recipe.version}.",
+        f"route `{recipe.route}` from the recipe `{recipe.name}` {recipe.version}.",
         recipe.notes,
         "## Terms",
         f"Licence **{licence.spdx}** ({_restriction(parts)}): "
@@ -31,8 +30,7 @@ def write(parts: Parts, rows: Sequence[Row], *, device: str, greedy: Mapping[str
         _deviations(parts.rows),
         "## Why this precision",
         f"Measured on this machine, device {device}, all of them in turns. Kept is the fastest that passes its gate; "
-        "of two "
-        "that are equally fast within 3 %, the smaller file.",
+        "of two that are equally fast within 3 %, the smaller file.",
         auto.table(rows),
         "## Inputs and outputs",
         "\n\n".join(_tensors(graph) for graph in recipe.graphs),

@@ -50,8 +50,7 @@ def _check_cache(spec: GraphSpec, run: Run, prompt: Sequence[int], whole: NDArra
     if not difference <= atol:
         raise CacheError(
             f"{spec.name}: with its cache the logits differ by {difference:.2e} from those without; at most {atol:.2e} "
-            "is "
-            "allowed. Positions or attention mask are not exported right."
+            "is allowed. Positions or attention mask are not exported right."
         )
 
 

@@ -127,6 +127,5 @@ def _check_tensors(path: Path, tensors: dict[str, Any], size: int) -> None:
 def _refused(path: Path, reason: str) -> PickleRefused:
     return PickleRefused(
         f"{path.name} is refused: {reason}, and reading a pickle can run any program. Use a source with safetensors, "
-        "ONNX "
-        "or GGUF files; many repositories on the hub have a safetensors version of the same weights."
+        "ONNX or GGUF files; many repositories on the hub have a safetensors version of the same weights."
     )

@@ -140,8 +140,7 @@ def _check_choice(hub: Hub, patterns: tuple[str, ...], found: list[str], chosen:
     if pickles:
         raise PickleRefused(
             f"{hub.repository} has its weights as pickles only ({pickles[0]}), and reading a pickle can run any "
-            "program. "
-            "Use a repository that has safetensors, ONNX or GGUF files."
+            "program. Use a repository that has safetensors, ONNX or GGUF files."
         )
     raise SourceError(f"{hub.repository} has no weights that the recipe reads ({', '.join(patterns)}).")
 
@@ -157,8 +156,7 @@ def _verified(remote: Remote, file: RemoteFile, folder: Path, pin: str | None) -
         wanted = "the recipe was made for" if pin is not None and found == (file.sha256 or found) else "the hub lists"
         raise SourceError(
             f"{file.path} is not the file that {wanted}: its checksum is wrong. It was deleted; run the same command "
-            "again. "
-            "If it stays so, the file on the hub or on the mirror in between has changed."
+            "again. If it stays so, the file on the hub or on the mirror in between has changed."
         )
     return Fetched(file.path, path.stat().st_size, found, remote.repository, remote.commit)
 
@@ -203,8 +201,7 @@ def _plain_errors(hub: Hub) -> Iterator[None]:
     except GatedRepoError as error:
         raise HubError(
             f"{name} asks for consent to its terms first. Open {constants.ENDPOINT}/{name} in a browser, log in and "
-            "agree; "
-            "then log in here with: hf auth login (or set HF_TOKEN), and run the same command again."
+            "agree; then log in here with: hf auth login (or set HF_TOKEN), and run the same command again."
         ) from error
     except RevisionNotFoundError as error:
         raise HubError(f"{name} has no revision {hub.revision}.") from error
@@ -227,8 +224,6 @@ def _plain_errors(hub: Hub) -> Iterator[None]:
 def _unreachable(name: str, host: str, error: BaseException) -> HubError:
     return HubError(
         f"The model hub ({host}) cannot be reached for {name} ({type(error).__name__}). Check the network, HTTPS_PROXY "
-        "if you "
-        "are behind a proxy, HF_ENDPOINT if you use a mirror and HF_HUB_OFFLINE; then run the same command again, it "
-        "goes on "
-        "where it stopped. Files that you have already: --from FOLDER."
+        "if you are behind a proxy, HF_ENDPOINT if you use a mirror and HF_HUB_OFFLINE; then run the same command "
+        "again, it goes on where it stopped. Files that you have already: --from FOLDER."
     )

@@ -88,8 +88,7 @@ def plain_disk_errors(folder: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise DiskFull(
                 f"The disk that holds {folder} is full. Free some space or set VITRINE_HOME to another disk, then run "
-                "the "
-                "same command again; it goes on where it stopped."
+                "the same command again; it goes on where it stopped."
             ) from error
         raise ExportError(
             f"{error.filename or folder} cannot be read or written ({error.strerror or error})."
@@ -237,8 +236,7 @@ def _check_space(files: Mapping[str, bytes | Path], into: Path) -> None:
     if free < needed:
         raise DiskFull(
             f"The pack needs {needed / 1e6:.0f} MB in {into}, there are {free / 1e6:.0f} MB free. Free some space, "
-            "then run "
-            "the same command again; it goes on where it stopped."
+            "then run the same command again; it goes on where it stopped."
         )
 
 

@@ -78,8 +78,7 @@ def require(terms: Terms, accepted: str | None, *, name: str) -> Terms:
         wrong = f" You accepted {accepted}, which is another one." if accepted else ""
         raise LicenceRefused(
             f"{name} has a {_described(terms)} ({identifier}). Read it at {terms.licence.url}; if your use is allowed, "
-            "run the "
-            f"same command with: --accept-licence {identifier}.{wrong}"
+            f"run the same command with: --accept-licence {identifier}.{wrong}"
         )
     said = f"{_described(terms, capital=True)}: {identifier} was accepted by the person who exported it. "
     return Terms(replace_notice(terms.licence, said + terms.licence.notice), terms.restriction)

@@ -88,9 +88,8 @@ def _refuse_pickles(folder: Path, names: list[str]) -> None:
     if pickles:
         raise PickleRefused(
             f"{folder} has its weights as pickles only ({pickles[0]}), and reading a pickle can run any program. "
-            "Convert it "
-            "where you trust it, with safetensors' own converter, or use a source that has safetensors, ONNX or GGUF "
-            "files."
+            "Convert it where you trust it, with safetensors' own converter, or use a source that has safetensors, "
+            "ONNX or GGUF files."
         )
 
 

@@ -62,8 +62,7 @@ def threads() -> int:
 def _no_device(device: Device) -> PrecisionError:
     return PrecisionError(
         f"--device {device}: ONNX Runtime cannot use one here, so nothing can be measured on it. Run the export on the "
-        "machine "
-        "that has it (vitrine doctor says what is missing), or use --device cpu."
+        "machine that has it (vitrine doctor says what is missing), or use --device cpu."
     )
 
 

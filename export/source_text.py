@@ -46,10 +46,10 @@ def json_object(path: Path) -> dict[str, Any]:
     return required_json(path) if path.is_file() else {}
 
 
-def required_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file of bounded size. Raises `SourceError`."""
+def required_json(path: Path, limit: int = MAX_TEXT_BYTES) -> dict[str, Any]:
+    """The JSON object in a file of at most `limit` bytes. Raises `SourceError`."""
     try:
-        value = json.loads(file_bytes(path))
+        value = json.loads(file_bytes(path, limit))
     except (ValueError, RecursionError) as error:
         raise SourceError(f"{path.name} is not JSON: {error}") from error
     if not isinstance(value, dict):

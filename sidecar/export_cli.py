@@ -220,8 +220,7 @@ def announce(console: Console, plan: Mapping[str, Any], order: Order) -> None:
     fetched = f"{_size(plan['download_mb'])} of weights and " if plan["download_mb"] else ""
     say(
         f"Fetches {fetched}about {_size(plan['environment_mb'])} of Python packages for converting, unless they are "
-        "here "
-        f"already. Needs about {_size(plan['disk_mb'] + plan['environment_disk_mb'])} of disk while it works and "
+        f"here already. Needs about {_size(plan['disk_mb'] + plan['environment_disk_mb'])} of disk while it works and "
         f"{_size(plan['memory_mb'])} of memory; about {_minutes(plan['seconds'])} at 10 MB/s."
     )
     tried = ", ".join(row["name"] for row in plan["candidates"])

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +12,13 @@ from tokenizers import Tokenizer
 
 from sidecar.engine.runner_specs import SpeechRecognition
 
-from ..accuracy import holds
-from ..errors import AgreementError, SourceError, UnknownArchitecture
+from ..accuracy import agreement
+from ..errors import SourceError, UnknownArchitecture
 from ..graph_check import check_declared
 from ..recipe import Recipe
 from ..route import RunnerFiles
 from ..sessions import Session
+from ..source_text import file_bytes, required_json
 from .graphs.parts import Floats
 from .graphs.speech import Block, Cross, Linear, Norm, SpeechShape, write_speech_decoder, write_speech_encoder
 from .plain.speech import PlainSpeech
@@ -27,8 +26,8 @@ from .texts import TEXTS
 from .weights.ctranslate2_file import CTranslate2File
 
 STAGED, CONFIG, TOKENIZER = "model.bin", "config.json", "tokenizer.json"
-MAX_LAYERS = 64
 MAX_TEXT_BYTES = 1 << 24
+MAX_LAYERS = 64
 PROBE_TOKENS = 48
 HINTS = {"zh": "以下是普通话的句子。"}  # simplified characters; without it the base model often writes traditional ones
 AGAINST = (
@@ -139,26 +138,23 @@ def check(recipe: Recipe, source: Path, graphs: Mapping[str, Path]) -> dict[str,
     for graph in recipe.graphs:
         check_declared(graph, sessions[graph.name])
     spec = _spec(recipe, source, speech.shape)
-    ids = _probe(spec, _bounded(source / TOKENIZER))
+    ids = _probe(spec, file_bytes(source / TOKENIZER, MAX_TEXT_BYTES))
     features = _spectra(speech.shape)
     found = _with_cache(speech.shape, sessions, features, ids)
     plain = PlainSpeech(speech.file)
     wanted = plain.logits(ids, np.repeat(plain.encoded(features), len(ids) // len(features), axis=0))
-    share = float((found.argmax(axis=-1) == wanted.argmax(axis=-1)).mean())
-    bound = recipe.gates["int8"].bound
-    if not holds("agreement", share, bound):
-        raise AgreementError(f"{recipe.name}: it chooses the source's token {share:.1%} of the time, not {bound:.0%}.")
-    return {"tokens": share}
+    return {"tokens": agreement(recipe, found, wanted)}
 
 
 def runner(recipe: Recipe, source: Path) -> RunnerFiles:
     """The file's sizes, and the ids that its vocabulary and configuration name."""
     shape = CTranslate2Speech.open(source / STAGED).shape
-    return RunnerFiles(_spec(recipe, source, shape), {TOKENIZER: _bounded(source / TOKENIZER)})
+    return RunnerFiles(_spec(recipe, source, shape), {TOKENIZER: file_bytes(source / TOKENIZER, MAX_TEXT_BYTES)})
 
 
 def _spec(recipe: Recipe, source: Path, shape: SpeechShape) -> SpeechRecognition:
-    config, vocabulary = _json(source / CONFIG), _json(source / TOKENIZER)
+    config = required_json(source / CONFIG, MAX_TEXT_BYTES)
+    vocabulary = required_json(source / TOKENIZER, MAX_TEXT_BYTES)
     try:
         ids = {str(token["content"]): int(token["id"]) for token in vocabulary["added_tokens"]}
         tags = {number: token for token, number in ids.items()}
@@ -182,22 +178,6 @@ def _spec(recipe: Recipe, source: Path, shape: SpeechShape) -> SpeechRecognition
         )
     except (KeyError, TypeError, ValueError) as error:
         raise SourceError(f"{recipe.name}: the configuration or the vocabulary lacks what Whisper needs.") from error
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(_bounded(path))
-    except (ValueError, RecursionError) as error:
-        raise SourceError(f"{path.name} is not JSON.") from error
-    if not isinstance(value, dict):
-        raise SourceError(f"{path.name} is not a JSON object.")
-    return value
-
-
-def _bounded(path: Path) -> bytes:
-    if not path.is_file() or path.stat().st_size > MAX_TEXT_BYTES:
-        raise SourceError(f"{path.name} is missing or larger than {MAX_TEXT_BYTES >> 20} MiB.")
-    return path.read_bytes()
 
 
 def _spectra(shape: SpeechShape) -> Floats:

@@ -158,11 +158,10 @@ class Manifest(_Strict, frozen=True, kw_only=True):
 
     def graph(self, name: str) -> Graph:
         """The graph of that name; raises `KeyError`."""
-        return next((graph for graph in self.graphs if graph.name == name), None) or _no_graph(name)
-
-
-def _no_graph(name: str) -> Graph:
-    raise KeyError(name)
+        for graph in self.graphs:
+            if graph.name == name:
+                return graph
+        raise KeyError(name)
 
 
 _decoder = msgspec.json.Decoder(Manifest)

@@ -5,12 +5,9 @@ The only importer of `onnxruntime`.
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import hashlib
 import logging
 import os
-import sys
 import tempfile
 import threading
 import time
@@ -27,6 +24,7 @@ from numpy.typing import NDArray
 
 from ..errors import NotFound, Unavailable, VitrineError
 from . import graph_check, warm
+from .allocator import give_back
 from .graph import LoadedGraph, Placed
 from .kernels import Kernel, profiled
 from .manifest import Graph, Variant
@@ -322,8 +320,7 @@ class Runtime:
         cost, on_gpu = model.bytes, min(model.vram_bytes, model.file_bytes)
         before, gpu_before = _rss(), self._read_vram()
         del model
-        gc.collect()
-        _trim()
+        give_back()
         left_gpu = on_gpu <= NOISE_BYTES or _shrunk(gpu_before, self._read_vram()) >= on_gpu // 2
         return left_gpu and (cost <= NOISE_BYTES or before - _rss() >= cost // 2)
 
@@ -402,11 +399,3 @@ def _shrunk(before: Reading | None, after: Reading | None) -> int:
 
 def _rss() -> int:
     return int(psutil.Process().memory_info().rss)
-
-
-def _trim() -> None:
-    """glibc keeps freed pages of its arenas; this gives them back. Other platforms' allocators do so by themselves."""
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)

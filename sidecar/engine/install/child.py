@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 _GRACE_S = 3.0
 _POLL_S = 0.1
@@ -51,6 +53,17 @@ def run(
         _end(process)
         watch.join(_GRACE_S)
     return process.returncode
+
+
+def event(line: str) -> dict[str, Any] | None:
+    """A progress line of the converter, or None for anything else that it prints."""
+    if not line.startswith("{"):
+        return None
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _watch(process: subprocess.Popen[str], deadline: float, stop: threading.Event) -> None:

@@ -7,7 +7,6 @@ index. The steps of an export that was interrupted stay in Vitrine's folder, and
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
 import subprocess
@@ -137,8 +136,7 @@ class Exporter:
         if free < needed:
             raise InstallError(
                 f"Exporting {plan['name']} needs about {needed} MB free in {self._work}, there are {free} MB. Free "
-                "some space "
-                "or set VITRINE_HOME to another disk."
+                "some space or set VITRINE_HOME to another disk."
             )
 
     def _prepare(self, environment: Environment) -> None:
@@ -199,7 +197,7 @@ class Relay:
 
     def __call__(self, line: str) -> None:
         """One line of the exporter's output."""
-        event = _event(line)
+        event = child.event(line)
         kind, task = (event or {}).get("event"), str((event or {}).get("task", ""))
         if event is None:
             self.other = [*self.other[-20:], line]
@@ -272,20 +270,10 @@ def _ask(words: list[str]) -> dict[str, Any]:
         timeout=_ASK_TIMEOUT_S,
         check=False,
     )
-    event = _event(shown.stdout.strip().splitlines()[-1]) if shown.stdout.strip() else None
+    event = child.event(shown.stdout.strip().splitlines()[-1]) if shown.stdout.strip() else None
     if event is None:
         said = (shown.stderr.strip().splitlines() or [f"exit code {shown.returncode}"])[-1]
         raise ExportFailed(f"The recipes cannot be read: {said}")
     if event.get("event") == "failed":
         raise ExportFailed(str(event.get("message")))
     return event
-
-
-def _event(line: str) -> dict[str, Any] | None:
-    if not line.startswith("{"):
-        return None
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) else None

@@ -5,7 +5,6 @@ Every step leaves its result where the next try finds it, and a pack appears in 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import threading
@@ -278,7 +277,7 @@ class Installer:
 
         def on_line(line: str) -> None:
             nonlocal done
-            event = _event(line)
+            event = child.event(line)
             if event is None:
                 problems.append(line)
             elif event.get("event") == "published":
@@ -337,14 +336,3 @@ class Installer:
                 target.replace(old)
             made.replace(target)
         shutil.rmtree(self._incoming, ignore_errors=True)
-
-
-def _event(line: str) -> dict[str, object] | None:
-    """A progress line of the converter, or None for anything else that it prints."""
-    if not line.startswith("{"):
-        return None
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) else None

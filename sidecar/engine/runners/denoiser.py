@@ -45,10 +45,6 @@ class Denoiser:
         height, width = self._inputs["sample"].shape[2:]
         return height if isinstance(height, int) else None, width if isinstance(width, int) else None
 
-    def asks_for(self, name: str) -> bool:
-        """Whether it has that input."""
-        return name in self._inputs
-
     def guided(self, passes: Sequence[Feeds], extra: Sequence[Latent | None], scale: float) -> Guided:
         """The denoiser of one run. `passes` are the feeds without and with the text, or with it alone.
 
