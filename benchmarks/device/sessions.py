@@ -17,7 +17,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.engine import graph_check, warm
+from sidecar.engine import warm
+from sidecar.engine.checked import Checked, check
 from sidecar.engine.graph import LoadedGraph, Placed, Standing
 from sidecar.engine.manifest import Graph, TensorSpec, Variant
 from sidecar.engine.pack import Pack
@@ -87,11 +88,7 @@ class Sessions(Runtime):
 
     def shape(self, network: Network) -> Shape:
         """What the settings depend on. Raises `PackRefused` or `PackCorrupt` for a file that the engine refuses."""
-        _, facts = self._read(network)
-        specs = (*network.graph.inputs, *network.graph.outputs)
-        fixed = all(isinstance(axis, int) for spec in specs for axis in spec.shape)
-        key = network.pack.entry.files[network.variant.file].sha256[:24]
-        return Shape(fixed, facts.has_subgraphs, network.variant.precision, key)
+        return self._checked(network).shape
 
     def open(self, network: Network, way: Way) -> Opened | None:
         """The session, or None where it cannot be made or would run elsewhere. Raises what `shape` does, and what
@@ -118,20 +115,11 @@ class Sessions(Runtime):
         return placed(msgspec.json.decode(data, type=list[dict[str, Any]]))
 
     def _of(self, network: Network, way: Way, profile: str | None) -> Any:
-        data, facts = self._read(network)
-        external = {file: network.pack.read(file) for file in sorted(facts.external)}
-        return self._made(network.pack, data, external, way.how, profile)
+        checked = self._checked(network)
+        return self._made(checked.pack, checked.data, checked.external, way.how, profile)
 
-    def _read(self, network: Network) -> tuple[bytes, graph_check.Facts]:
-        pack, variant = network.pack, network.variant
-        data = pack.read(variant.file)
-        sizes = {file.name: file.bytes for file in pack.manifest.files if file.name in variant.data}
-        try:
-            facts = graph_check.look(data, sizes)
-            graph_check.compare(facts, network.graph)
-        except graph_check.GraphRefused as error:
-            raise pack.refused(str(error)) from error
-        return data, facts
+    def _checked(self, network: Network) -> Checked:
+        return check(network.pack, network.graph, network.variant)
 
 
 def placed(events: list[dict[str, Any]]) -> dict[str, int]:

@@ -5,7 +5,6 @@ The only importer of `onnxruntime`.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import tempfile
@@ -23,14 +22,15 @@ import psutil
 from numpy.typing import NDArray
 
 from ..errors import NotFound, Unavailable, VitrineError
-from . import graph_check, warm
+from . import warm
 from .allocator import give_back
+from .checked import Checked, check
 from .graph import LoadedGraph, Placed
 from .kernels import Kernel, profiled
 from .manifest import Graph, Variant
 from .model import SINGLE, Model
 from .pack import Pack
-from .providers import DEVICES, ORT_NAMES, SessionSettings, Shape, settings
+from .providers import DEVICES, ORT_NAMES, SessionSettings, settings
 from .registry import Registry, home
 from .runners.graph import Terminated
 from .state import ModelState
@@ -206,8 +206,12 @@ class Runtime:
         """Tries a graph's variants and providers in the manifest's order; what does not run is said in the log."""
         called = _called(model, graph)
         tried: list[str] = []
+        checked: Checked | None = None  # one variant's files at a time: each is read and looked into once
         for provider, variant in self._candidates(graph):
-            session, how = self._session(model.pack, graph, variant, provider)
+            if checked is None or checked.variant is not variant:
+                checked = None  # the last one's bytes go before the next one's come
+                checked = check(model.pack, graph, variant)
+            session, how = self._session(checked, provider)
             if session is None:
                 tried.append(provider)
                 log.warning("%s does not run on %s here", called, provider)
@@ -232,27 +236,11 @@ class Runtime:
     def _can(self, provider: str) -> bool:
         return provider in self._allowed and ORT_NAMES[provider] in ort.get_available_providers()
 
-    def _session(
-        self, pack: Pack, graph: Graph, variant: Variant, provider: str, *, profile: str | None = None
-    ) -> tuple[Any, SessionSettings]:
+    def _session(self, checked: Checked, provider: str, *, profile: str | None = None) -> tuple[Any, SessionSettings]:
         """A session that really runs on `provider` and how it was set up, or None: ONNX Runtime falls back without a
-        word if it cannot. `profile`: where a profile goes, which makes it slower.
-
-        Raises `PackRefused` when the file is not what the manifest says, whatever the provider.
-        """
-        data = pack.read(variant.file)
-        sizes = {file.name: file.bytes for file in pack.manifest.files if file.name in variant.data}
-        try:
-            facts = graph_check.look(data, sizes)
-            graph_check.compare(facts, graph)
-        except graph_check.GraphRefused as error:
-            raise pack.refused(str(error)) from error
-        external = {file: pack.read(file) for file in sorted(facts.external)}
-        fixed = all(isinstance(axis, int) for spec in (*graph.inputs, *graph.outputs) for axis in spec.shape)
-        shape = Shape(fixed, facts.has_subgraphs, variant.precision, _key(data, graph))
-        ways = settings(provider, shape, vram_bytes=self._vram_limit, engines=self._engines)
-        for how in ways:
-            session = self._made(pack, data, external, how, profile)
+        word if it cannot. `profile`: where a profile goes, which makes it slower."""
+        for how in settings(provider, checked.shape, vram_bytes=self._vram_limit, engines=self._engines):
+            session = self._made(checked.pack, checked.data, checked.external, how, profile)
             if session is not None:
                 return session, how
         return None, SessionSettings((), {})
@@ -345,7 +333,7 @@ class Runtime:
         for provider, variant in self._candidates(graph):
             if (provider, variant.precision) != (loaded.placed.provider, loaded.placed.precision):
                 continue
-            session, _ = self._session(model.pack, graph, variant, provider, profile=profile)
+            session, _ = self._session(check(model.pack, graph, variant), provider, profile=profile)
             if session is None:
                 break
             for _ in range(WARM_RUNS):
@@ -381,12 +369,6 @@ class Runtime:
 
 def _called(model: Model, graph: Graph) -> str:
     return model.name if graph.name == SINGLE else f"{model.name}.{graph.name}"
-
-
-def _key(data: bytes, graph: Graph) -> str:
-    """A name for what is compiled from a graph: its bytes and the sizes of its inputs."""
-    sizes = ";".join(f"{spec.name}{list(spec.shape)}" for spec in graph.inputs)
-    return hashlib.sha256(hashlib.sha256(data).digest() + sizes.encode()).hexdigest()[:24]
 
 
 def _grown(before: Reading | None, after: Reading | None) -> int:
