@@ -12,23 +12,15 @@ from typing import Any
 
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
 
-from sidecar.engine.manifest import DType
+from sidecar.engine.graph_check import DOMAINS
 
+from ..elements import ELEMENT
 from ..errors import GraphError, NamesError, ShapeError
 from ..recipe import GraphSpec, Tensor
 from . import walk
 
-DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 OLDEST_OPSET, NEWEST_OPSET = 7, 21  # what the oldest supported ONNX Runtime (1.20) reads
 OLDEST_IR, NEWEST_IR = 8, 10
-_TYPES: dict[DType, int] = {
-    "float32": TensorProto.FLOAT,
-    "float16": TensorProto.FLOAT16,
-    "int64": TensorProto.INT64,
-    "int32": TensorProto.INT32,
-    "uint8": TensorProto.UINT8,
-    "bool": TensorProto.BOOL,
-}
 
 
 def canonicalise(model: ModelProto, spec: GraphSpec) -> bytes:
@@ -94,7 +86,7 @@ def _found(values: Iterable[ValueInfoProto], tensor: Tensor, kind: str) -> Value
 def _declare(value: ValueInfoProto, tensor: Tensor) -> None:
     """Writes the recipe's axes over the source's: a free axis may be fixed or named, a fixed one stays what it is."""
     declared = value.type.tensor_type
-    if declared.elem_type != _TYPES[tensor.dtype]:
+    if declared.elem_type != ELEMENT[tensor.dtype]:
         raise ShapeError(f"{tensor.name} is not {tensor.dtype} in the source.")
     axes = declared.shape.dim
     if declared.HasField("shape") and len(axes) != len(tensor.shape):

@@ -11,10 +11,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ..elements import ELEMENT
 from ..recipe import GraphSpec, Recipe, Tensor
 
 _OPSET = 17
-_TYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64, "int32": TensorProto.INT32}
 
 
 def write(recipe: Recipe, folder: Path) -> None:
@@ -73,4 +73,4 @@ def _size(graph: GraphSpec, nodes: list[onnx.NodeProto], constants: list[onnx.Te
 
 
 def _info(tensor: Tensor) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(tensor.source or tensor.name, _TYPES[tensor.dtype], list(tensor.shape))
+    return helper.make_tensor_value_info(tensor.source or tensor.name, ELEMENT[tensor.dtype], list(tensor.shape))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
 
+from ...elements import ELEMENT
 from .blocks import Blocks
 
 OPSET = 17
@@ -19,14 +20,6 @@ MICROSOFT = "com.microsoft"
 INT8_ACTIVATIONS = 4  # MatMulNBits: multiply in eight bits, each block of the input with its own scale
 _ALIGNMENT = 4096
 _INLINE_BYTES = 1024  # smaller constants stay in the graph, where shape inference can see them
-_ELEMENT = {
-    "float32": TensorProto.FLOAT,
-    "float16": TensorProto.FLOAT16,
-    "int64": TensorProto.INT64,
-    "int32": TensorProto.INT32,
-    "uint8": TensorProto.UINT8,
-    "bool": TensorProto.BOOL,
-}
 
 
 class GraphWriter:
@@ -55,13 +48,13 @@ class GraphWriter:
 
     def input(self, name: str, dtype: str, shape: Sequence[int | str]) -> str:
         """An input of the graph; returns its name."""
-        self._inputs.append(helper.make_tensor_value_info(name, _ELEMENT[dtype], list(shape)))
+        self._inputs.append(helper.make_tensor_value_info(name, ELEMENT[dtype], list(shape)))
         return name
 
     def output(self, value: str, name: str, dtype: str, shape: Sequence[int | str]) -> None:
         """An output of the graph: from now on the value has this name (an Identity node would copy it)."""
         self._renamed[value] = name
-        self._outputs.append(helper.make_tensor_value_info(name, _ELEMENT[dtype], list(shape)))
+        self._outputs.append(helper.make_tensor_value_info(name, ELEMENT[dtype], list(shape)))
 
     # -- the inside ------------------------------------------------------------------------------------------------
 
